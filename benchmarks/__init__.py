@@ -1,0 +1,1 @@
+"""Workloads, peers and goals: `python -m benchmarks [ids] [--smoke] [--json FILE]`."""

@@ -1,0 +1,1 @@
+"""Tests of poolsift; `tests.reference` holds the slow twins."""
