@@ -1,0 +1,108 @@
+// What one run or thread has learned about domain names. Not thread-safe; results never depend on what it holds already.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "poolsift/kernel.hpp"
+#include "poolsift/keyed_hash.hpp"
+
+namespace poolsift {
+
+/// The number of a name in the memo. Two names of one tenant have the same number exactly if their canonical forms are equal.
+using NameId = std::uint32_t;
+inline constexpr NameId name_missing = 0;    ///< nothing recorded
+inline constexpr NameId name_unusable = 1;   ///< recorded, but no address
+inline constexpr NameId name_null_path = 2;  ///< the null reverse-path
+inline constexpr NameId first_name = 3;
+
+/// Bytes that can be read after any name, so that names can be copied in whole vectors.
+inline constexpr std::size_t text_slack = 32;
+
+/// What only Python knows, as bits.
+enum Need : std::uint8_t { need_idna = 1, need_organizational = 2 };
+
+/// What Python is asked about a name: its text, canonical unless IDNA is asked.
+struct Question {
+  NameId id;
+  std::uint8_t need;
+  std::string text;
+};
+
+class DomainMemo {
+ public:
+  /// The kernel outlives the memo.
+  explicit DomainMemo(const Kernel& kernel);
+
+  /// The number of a name; `folded` is lower case. With `idna`, its canonical form is asked of Python.
+  NameId intern(std::string_view folded, std::uint16_t tenant, bool idna) { return intern(hash(folded, tenant), folded, tenant, idna); }
+  NameId intern(std::uint64_t hash, std::string_view folded, std::uint16_t tenant, bool idna);
+  std::uint64_t hash(std::string_view folded, std::uint16_t tenant) const noexcept { return key_(folded) ^ tenant * 0x9E3779B97F4A7C15ULL; }
+  /// Brings the place where a name of this hash would be nearer.
+  void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&slots_[hash & mask_]); }
+  /// Brings the text nearer that is compared first; its slot should be near.
+  void prefetch_text(std::uint64_t hash) const noexcept { __builtin_prefetch(arena_.data() + slots_[hash & mask_].offset); }
+
+  /// DomainFact bits; 0 for the three that are no names.
+  std::uint32_t facts(NameId id) const noexcept { return facts_[id]; }
+  /// The canonical form; of a name that waits for IDNA, what was logged, folded. Valid until the next intern().
+  /// At least text_slack bytes after the text can be read too.
+  std::string_view text(NameId id) const noexcept { return {arena_.data() + names_[id].offset, names_[id].size}; }
+  /// The number under which the organizational domain is known, or name_missing while nobody has asked.
+  NameId organizational(NameId id) const noexcept { return names_[id].organizational; }
+  void ask_organizational(NameId id) { needs_[id] |= need_organizational; }
+
+  /// The names that wait for an answer, first to last.
+  std::vector<Question> questions() const;
+  std::size_t unanswered() const noexcept { return needs_.size(); }
+  /// An answer: `canonical` counts where IDNA was asked (empty: refused), `organizational` where that was.
+  /// Throws std::invalid_argument for a name that nobody asked about, or an answer that is missing.
+  void fill(NameId id, std::string_view canonical, std::string_view organizational);
+  /// The number of a name after it was answered: that of its canonical form.
+  NameId settled(NameId id) const noexcept {
+    const auto found = aliases_.find(id);
+    return found == aliases_.end() ? id : found->second;
+  }
+  bool has_aliases() const noexcept { return !aliases_.empty(); }
+  void forget_aliases() noexcept { aliases_.clear(); }
+
+  std::size_t size() const noexcept { return names_.size() - first_name; }
+  /// Forgets everything, so that a long run does not grow without bound.
+  void clear();
+
+ private:
+  struct Name {
+    std::uint32_t offset = 0;
+    std::uint16_t size = 0;
+    std::uint16_t tenant = 0;
+    NameId organizational = name_missing;
+  };
+  struct Slot {
+    std::uint32_t tag = 0;  ///< upper half of the hash
+    NameId id = name_missing;  ///< name_missing: free
+    std::uint32_t offset = 0;
+    std::uint16_t size = 0;
+    std::uint16_t tenant = 0;
+  };
+
+  Slot& find(std::uint64_t hash, std::string_view folded, std::uint16_t tenant) noexcept;
+  NameId add(Slot& slot, std::uint64_t hash, std::string_view folded, std::uint16_t tenant, bool idna);
+  bool own_may_matter(std::uint32_t facts) const noexcept;
+  void grow();
+  void set_organizational(NameId id, std::string_view organizational);
+
+  const Kernel& kernel_;
+  HashKey key_;
+  std::vector<Slot> slots_;  ///< a power of two, at most half full
+  std::uint64_t mask_ = 0;
+  std::vector<Name> names_;
+  std::vector<std::uint32_t> facts_;
+  std::string arena_;  ///< names, then text_slack zeros
+  std::unordered_map<NameId, std::uint8_t> needs_;
+  std::unordered_map<NameId, NameId> aliases_;
+};
+
+}  // namespace poolsift

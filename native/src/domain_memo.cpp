@@ -1,0 +1,118 @@
+// The memo's table of names: open addressing with a keyed hash, and what Python answers.
+#include "poolsift/domain_memo.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+
+#include "poolsift/evidence.hpp"
+
+namespace poolsift {
+
+namespace {
+constexpr std::size_t first_slots = 1 << 8;
+constexpr std::size_t longest_name = 0xFFFF;
+}  // namespace
+
+DomainMemo::DomainMemo(const Kernel& kernel) : kernel_(kernel), key_(hash_key()) { clear(); }
+
+void DomainMemo::clear() {
+  slots_.assign(first_slots, Slot{});
+  mask_ = first_slots - 1;
+  names_.assign(first_name, Name{});
+  facts_.assign(first_name, 0);
+  arena_.assign(text_slack, '\0');
+  needs_.clear();
+  aliases_.clear();
+}
+
+/// Linear probing: the slot of the name, or the free one where it belongs.
+DomainMemo::Slot& DomainMemo::find(std::uint64_t hash, std::string_view folded, std::uint16_t tenant) noexcept {
+  const auto tag = static_cast<std::uint32_t>(hash >> 32);
+  for (std::uint64_t at = hash & mask_;; at = (at + 1) & mask_) {
+    Slot& slot = slots_[at];
+    if (slot.id == name_missing) return slot;
+    const bool alike = slot.tag == tag && slot.tenant == tenant && slot.size == folded.size();
+    if (alike && same_bytes(arena_.data() + slot.offset, folded.data(), folded.size())) return slot;
+  }
+}
+
+NameId DomainMemo::intern(std::uint64_t hash, std::string_view folded, std::uint16_t tenant, bool idna) {
+  Slot& slot = find(hash, folded, tenant);
+  return slot.id != name_missing ? slot.id : add(slot, hash, folded, tenant, idna);
+}
+
+NameId DomainMemo::add(Slot& slot, std::uint64_t hash, std::string_view folded, std::uint16_t tenant, bool idna) {
+  if (folded.empty() || folded.size() > longest_name) throw std::invalid_argument("a domain name of no bytes or too many");
+  if (arena_.size() > std::numeric_limits<std::uint32_t>::max() - folded.size()) throw std::length_error("too many domain names");
+  const auto id = static_cast<NameId>(names_.size());
+  const auto offset = static_cast<std::uint32_t>(arena_.size() - text_slack);
+  const auto size = static_cast<std::uint16_t>(folded.size());
+  arena_.insert(offset, folded);
+  names_.push_back({offset, size, tenant, name_missing});
+  facts_.push_back(idna ? std::uint32_t{domain_unanswered} : kernel_.describe(folded, tenant));
+  slot = {static_cast<std::uint32_t>(hash >> 32), id, offset, size, tenant};
+  if (idna) needs_[id] = need_idna | need_organizational;
+  if (own_may_matter(facts_[id])) needs_[id] = need_organizational;
+  if (names_.size() * 2 > slots_.size()) grow();
+  return id;
+}
+
+/// Unless a record itself says whether its sender is accepted: then stage_domains asks.
+bool DomainMemo::own_may_matter(std::uint32_t facts) const noexcept {
+  if ((facts & domain_own_open) == 0) return false;
+  const std::uint32_t resolves = facts >> domain_resolves_shift & 3;
+  if ((facts & domain_accepted) != 0) return kernel_.own_matters(resolves, yes);
+  return kernel_.own_matters(resolves, no) || kernel_.own_matters(resolves, unknown);
+}
+
+void DomainMemo::grow() {
+  std::vector<Slot> old(slots_.size() * 2);
+  old.swap(slots_);
+  mask_ = slots_.size() - 1;
+  for (const Slot& slot : old) {
+    if (slot.id == name_missing) continue;
+    std::uint64_t at = hash({arena_.data() + slot.offset, slot.size}, slot.tenant) & mask_;
+    while (slots_[at].id != name_missing) at = (at + 1) & mask_;
+    slots_[at] = slot;
+  }
+}
+
+std::vector<Question> DomainMemo::questions() const {
+  std::vector<Question> asked;
+  asked.reserve(needs_.size());
+  for (const auto& [id, need] : needs_) asked.push_back({id, need, std::string(text(id))});
+  std::sort(asked.begin(), asked.end(), [](const Question& a, const Question& b) { return a.id < b.id; });
+  return asked;
+}
+
+void DomainMemo::fill(NameId id, std::string_view canonical, std::string_view organizational) {
+  const auto asked = needs_.find(id);
+  if (asked == needs_.end()) throw std::invalid_argument("nobody asked about name " + std::to_string(id));
+  NameId target = id;
+  if ((asked->second & need_idna) != 0) {
+    const Name raw = names_[id];
+    const std::string logged(text(id));
+    target = canonical.empty() ? name_unusable : canonical == logged ? id : intern(canonical, raw.tenant, false);
+    if (target == name_unusable) facts_[id] = 0;
+    else if ((facts_[target] & domain_unanswered) != 0) facts_[target] = kernel_.describe(canonical, raw.tenant);
+    if (target != id) {
+      aliases_[id] = target;
+      find(hash(logged, raw.tenant), logged, raw.tenant).id = target;
+    }
+  }
+  const bool wanted = (asked->second & need_organizational) != 0 && target != name_unusable;
+  if (wanted && organizational.empty()) throw std::invalid_argument("the organizational domain of name " + std::to_string(id) + " is missing");
+  if (wanted) set_organizational(target, organizational);
+  needs_.erase(id);
+}
+
+void DomainMemo::set_organizational(NameId id, std::string_view organizational) {
+  const std::uint16_t tenant = names_[id].tenant;
+  const NameId known = organizational == text(id) ? id : intern(organizational, tenant, false);
+  names_[id].organizational = known;
+  facts_[id] &= ~std::uint32_t{domain_own_open};
+  if (kernel_.tenant(tenant).own.contains(organizational)) facts_[id] |= domain_own;
+}
+
+}  // namespace poolsift
