@@ -1,0 +1,94 @@
+"""The public names of poolsift, loaded when first used; nothing else lives here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from poolsift.classifier import Classifier
+    from poolsift.dns.snapshot import Snapshot
+    from poolsift.domain_facts import DomainFacts
+    from poolsift.engines.local import classify_files
+    from poolsift.errors import (
+        DnsIncompleteError,
+        InputError,
+        LimitError,
+        LockedError,
+        OutputError,
+        PoolsiftError,
+        RejectLimitError,
+        RulesError,
+        SnapshotError,
+        TenantFileError,
+        UsageError,
+    )
+    from poolsift.evidence import decode_evidence
+    from poolsift.explain import explain_verdict
+    from poolsift.tenant import Tenant
+    from poolsift.verdict_stream import VerdictStream
+    from poolsift.verdicts import Pool, Verdict
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Classifier",
+    "DnsIncompleteError",
+    "DomainFacts",
+    "InputError",
+    "LimitError",
+    "LockedError",
+    "OutputError",
+    "Pool",
+    "PoolsiftError",
+    "RejectLimitError",
+    "RulesError",
+    "Snapshot",
+    "SnapshotError",
+    "Tenant",
+    "TenantFileError",
+    "UsageError",
+    "Verdict",
+    "VerdictStream",
+    "__version__",
+    "classify_files",
+    "decode_evidence",
+    "explain_verdict",
+]
+
+_HOMES = {
+    "Classifier": "classifier",
+    "DnsIncompleteError": "errors",
+    "DomainFacts": "domain_facts",
+    "InputError": "errors",
+    "LimitError": "errors",
+    "LockedError": "errors",
+    "OutputError": "errors",
+    "Pool": "verdicts",
+    "PoolsiftError": "errors",
+    "RejectLimitError": "errors",
+    "RulesError": "errors",
+    "Snapshot": "dns.snapshot",
+    "SnapshotError": "errors",
+    "Tenant": "tenant",
+    "TenantFileError": "errors",
+    "UsageError": "errors",
+    "Verdict": "verdicts",
+    "VerdictStream": "verdict_stream",
+    "classify_files": "engines.local",
+    "decode_evidence": "evidence",
+    "explain_verdict": "explain",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        msg = f"module 'poolsift' has no attribute {name!r}"
+        raise AttributeError(msg)
+    value: object = getattr(import_module(f"poolsift.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(__all__) | set(globals()))

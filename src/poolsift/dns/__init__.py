@@ -1,0 +1,1 @@
+"""What is known about DNS names: answers, snapshots, and (live) resolvers."""
