@@ -69,7 +69,9 @@ def _receive(message: Message, recipients: list[str]) -> dict[str, str]:
 
 def _agent(message: Message, recipients: list[str]) -> dict[str, str]:
     verdict = "SPM" if message.spam else "NSPM"
-    agent = f"SUM|SFV={verdict}|IPV=NLI|SRV=|SFS=13230040|SCL={9 if message.spam else 1}|SCORE=-1|LIST=0|DI=SN|SFP={message.sfp}"
+    # the filter names a pool number only where it judged mail on its way out
+    sfp = f"DI=SN|SFP={message.sfp}" if message.direction == "Outbound" else "DI="
+    agent = f"SUM|SFV={verdict}|IPV=NLI|SRV=|SFS=13230040|SCL={9 if message.spam else 1}|SCORE=-1|LIST=0|{sfp}"
     data = f"S:AMA=SUM|v=1|action=|error=|atch=0;S:SFA={agent}|LANG=en;S:CompCost=|ETR=0;S:DeliveryPriority=Normal"
     return _row(message, 1, "AGENT", "AGENTINFO", recipients, custom_data=data)
 

@@ -1,0 +1,134 @@
+"""``poolsift classify``: the main job."""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from poolsift.errors import UsageError
+from poolsift.readers import FORMATS
+from poolsift.writers import ENDINGS
+from poolsift.writers.columns import COLUMN_SETS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+_SIZE: Final = re.compile(r"(\d+)\s*([kmgt]?)(i?b)?", re.IGNORECASE)
+_POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def _bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    """A size such as ``512M``, ``2G`` or ``2GiB`` in bytes; powers of 1024."""
+    match = _SIZE.fullmatch(value.strip())
+    if match is None:
+        raise click.BadParameter(f"{value!r} is not a size such as 512M or 2G", ctx, param)
+    return int(match[1]) << (10 * _POWERS[match[2].lower()])
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option("-o", "--output", default="-", metavar="DIR|FILE|-", help="Where verdicts go; - (default) is stdout.")
+@click.option("--tenant", metavar="FILE", help="Tenant file: accepted domains, gateways (poolsift tenant init).")
+@click.option("--learn-accepted", is_flag=True, help="Learn accepted domains from the inputs instead of a tenant file.")
+@click.option("--rules", default="2023-11", metavar="PROFILE|by-date|FILE", show_default=True, help="Rule profile.")
+@click.option("--compare-rules", multiple=True, metavar="PROFILE", help="Add the pool under another profile.")
+@click.option("--assume", metavar="FACT=yes|no,...", help="What is assumed of facts not recorded; none: nothing.")
+@click.option("--dns", type=click.Choice(["off"]), help="off (default): domain_resolves=yes is assumed.")
+@click.option("--snapshot", metavar="FILE", help="DNS answers found out beforehand; opens no socket.")
+@click.option("--format", "format_", metavar="NAME", help=f"Format of all inputs: {', '.join(FORMATS)}.")
+@click.option("--columns", type=click.Choice(COLUMN_SETS), default="key", show_default=True, help="Output columns.")
+@click.option("--to", type=click.Choice(tuple(ENDINGS)), help="Output format; else by the file's ending.")
+@click.option("--raw-csv", is_flag=True, help="CSV without protection against spreadsheet formulas.")
+@click.option("--rejects", metavar="FILE", help="Where rejected rows go (default: beside the output).")
+@click.option("--max-rejects", type=click.IntRange(min=0), metavar="N", help="More rejected rows end the run (exit 4).")
+@click.option("--allow-rejects", is_flag=True, help="Rejected rows do not change the exit code (else 3).")
+@click.option("--allow-truncated", is_flag=True, help="Keep what damaged inputs gave (else left out, exit 5).")
+@click.option("--allow-duplicates", is_flag=True, help="Take a file that is named twice twice.")
+@click.option("--fold", type=click.Choice(["auto", "on", "off"]), default="auto", show_default=True,
+              help="Make one record of the rows of one message and recipient.")  # fmt: skip
+@click.option("--ignore", multiple=True, metavar="COLUMN", help="A record column that counts as not recorded.")
+@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N")
+@click.option("--memory", callback=_bytes, default="1G", show_default=True, metavar="SIZE", help="Memory ceiling.")
+@click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object on stdout.")
+@click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
+def command(
+    inputs: tuple[str, ...],
+    output: str,
+    tenant: str | None,
+    assume: str | None,
+    dns: str | None,
+    snapshot: str | None,
+    format_: str | None,
+    compare_rules: tuple[str, ...],
+    ignore: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> int:
+    """Say which delivery pool each message of the INPUTs belongs to.
+
+    Inputs are files, globs, directories, URLs (s3:// abfs:// gs://) or - for standard input; .gz and .zst are
+    unpacked, formats recognised.
+    """
+    if as_json and output == "-":
+        raise UsageError("stdout cannot hold both verdicts and summary", key="--json", expected="-o DIR or -o FILE")
+    if dns == "off" and snapshot is not None:
+        raise UsageError("one of the two has no effect", key="--dns off", found="--snapshot")
+    if options["learn_accepted"] and tenant is not None:
+        raise UsageError("takes the place of a tenant file", key="--learn-accepted", found="--tenant too")
+    from poolsift.dns.snapshot import Snapshot
+    from poolsift.engines.local import classify_files
+    from poolsift.rules import parse_assume
+    from poolsift.tenant import Tenant
+
+    with _progress(quiet) as progress:
+        result = classify_files(
+            inputs,
+            output,
+            tenant=None if tenant is None else Tenant.load(tenant),
+            dns=None if snapshot is None else Snapshot.open(snapshot),
+            assume=None if assume is None else parse_assume(assume),
+            compare=compare_rules,
+            format=format_,
+            ignore=[name for entry in ignore for name in entry.split(",")],
+            progress=progress,
+            **options,
+        )
+    _report(result, as_json, quiet)
+    return result.exit_code
+
+
+def _report(result: Any, as_json: bool, quiet: bool) -> None:
+    from poolsift.analysis.escaping import shown
+    from poolsift.analysis.summary_text import print_on_terminal, summary_lines
+
+    for failure in result.failures:
+        print(f"poolsift: {shown(str(failure), limit=2_000)}", file=sys.stderr)
+    if as_json:
+        import orjson
+
+        from poolsift.writers.publish import standard_output
+
+        options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        with standard_output() as out:
+            out.write(orjson.dumps(result.summary, option=options))
+    if quiet:
+        return
+    if sys.stderr.isatty():
+        print_on_terminal(result.summary)
+    else:
+        print("\n".join(summary_lines(result.summary)), file=sys.stderr)
+
+
+def _progress(quiet: bool) -> AbstractContextManager[Callable[[int, int | None, str], None] | None]:
+    """A progress bar by compressed bytes on a terminal, nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        return nullcontext()
+    from poolsift.cli.progress import ProgressBar
+
+    return ProgressBar()

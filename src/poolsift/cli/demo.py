@@ -1,0 +1,30 @@
+"""``poolsift demo``: a generated archive, classified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("folder", metavar="DIR")
+@click.option("--messages", type=click.IntRange(1, 10_000_000), default=30_000, show_default=True, metavar="N")
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same archive.")
+@click.option("--only-write", is_flag=True, help="Write the archive, do not classify it.")
+@click.pass_context
+def command(ctx: click.Context, folder: str, messages: int, seed: int, only_write: bool) -> int:
+    """Write a generated archive into DIR/archive and classify it into DIR/verdicts."""
+    from poolsift.cli import classify
+    from poolsift.demo import write_archive
+
+    archive = write_archive(Path(folder) / "archive", messages=messages, seed=seed)
+    inputs = [str(path) for path in archive.inputs]
+    known = ["--tenant", str(archive.tenant), "--snapshot", str(archive.snapshot)]
+    arguments = [*inputs, *known, "-o", f"{folder}/verdicts"]
+    click.echo("poolsift classify " + " ".join(arguments), err=True)
+    if only_write:
+        return 0
+    with classify.command.make_context("classify", arguments, parent=ctx) as inner:
+        code: int = classify.command.invoke(inner)
+    return code

@@ -1,0 +1,108 @@
+"""Verdicts for a stream of record batches, in order, by one thread or several."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from poolsift.analysis.summary import Summary
+from poolsift.classifier import Classifier
+from poolsift.rules import newest
+from poolsift.verdicts import compare_column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from concurrent.futures import Future
+
+    from poolsift.dns.snapshot import Snapshot
+    from poolsift.domain_facts import DomainFacts
+    from poolsift.evidence import Fact, Known
+    from poolsift.rules import Profile
+    from poolsift.tenant import Tenant
+
+#: Batches in work or waiting for the writer, for each thread.
+_AHEAD = 2
+
+#: A memo of more distinct names is replaced by an empty one, so that memory stays bounded.
+_MAX_NAMES = 2_000_000
+
+
+class VerdictSource:
+    """A classifier that always compares with the newest profile too, and one memo of names a thread."""
+
+    def __init__(
+        self,
+        *,
+        tenant: Tenant | None,
+        dns: Snapshot | None,
+        rules: str | Profile,
+        compare: tuple[str, ...],
+        assume: Mapping[Fact, Known] | str | None,
+    ) -> None:
+        self._newest = newest()
+        compared = tuple(dict.fromkeys((*compare, self._newest)))
+        self._classifier = Classifier(tenant, dns=dns, rules=rules, compare=compared, assume=assume)
+        self._hidden = None if self._newest in compare else compare_column(self._newest)
+        self._tenant = tenant
+        self._dns = dns
+        self._memos = threading.local()
+
+    def ordered(
+        self, batches: Iterable[pa.RecordBatch], threads: int
+    ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+        """Each batch with its verdicts, in the order in which the batches came."""
+        if threads == 1:
+            for batch in batches:
+                yield batch, self._classified(batch)
+            return
+        with ThreadPoolExecutor(threads, thread_name_prefix="classify") as pool:
+            waiting: deque[tuple[pa.RecordBatch, Future[pa.RecordBatch]]] = deque()
+            for batch in batches:
+                waiting.append((batch, pool.submit(self._classified, batch)))
+                if len(waiting) >= threads * _AHEAD:
+                    first, answer = waiting.popleft()
+                    yield first, answer.result()
+            for first, answer in waiting:
+                yield first, answer.result()
+
+    def asked(self, verdicts: pa.RecordBatch) -> pa.RecordBatch:
+        """The verdict columns without the comparison that only the summary needs."""
+        return verdicts if self._hidden is None else verdicts.drop_columns([self._hidden])
+
+    def summary(self) -> Summary:
+        """An empty summary of this source's verdicts."""
+        return Summary(
+            rules=self._classifier.rules.name, newest=self._newest, assumed=self._assumed(), dns=self._dns_name()
+        )
+
+    def description(self) -> dict[str, Any]:
+        """What decides the verdicts, for the manifest."""
+        return {
+            "rules": self._classifier.rules.name,
+            "compared": [profile.name for profile in self._classifier.compare],
+            "assumed": self._assumed(),
+            "dns": self._dns_name(),
+            "dns_sha256": None if self._dns is None else self._dns.sha256,
+            "tenant_file": None if self._tenant is None else self._tenant.path,
+        }
+
+    def _assumed(self) -> dict[str, str]:
+        return {fact.value: value.word for fact, value in self._classifier.assume.items()}
+
+    def _dns_name(self) -> str:
+        return "off" if self._dns is None else self._dns.path or "snapshot"
+
+    def _classified(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        stream = self._classifier.classify(batch, domains=self._memo())
+        answers = [pa.record_batch(part) for part in stream]
+        return answers[0] if len(answers) == 1 else pa.concat_batches(answers)
+
+    def _memo(self) -> DomainFacts:
+        found: DomainFacts | None = getattr(self._memos, "facts", None)
+        if found is None or found.memo.known_names > _MAX_NAMES:
+            found = self._memos.facts = self._classifier.domain_facts()
+        return found
