@@ -1,0 +1,123 @@
+"""Twin of the extended report's reader: each row gives one record a recipient (contract, section 1)."""
+
+import re
+from typing import Any
+
+from tests.reference.formats import custom_data
+from tests.reference.formats.csv_table import has_controls, rows
+from tests.reference.formats.reports import has_srs
+from tests.reference.formats.steps import recipients, status
+from tests.reference.formats.times import parse_time
+
+PLAIN = {
+    "return_path": "mail_from",
+    "sender_address": "header_from",
+    "message_id": "message_id",
+    "network_message_id": "network_message_id",
+    "tenant_id": "tenant_id",
+    "original_client_ip": "client_ip",
+    "connector_id": "connector",
+}
+EVENTS = {
+    "SEND": "delivered",
+    "DELIVER": "delivered",
+    "FAIL": "failed",
+    "BADMAIL": "failed",
+    "DELIVERFAIL": "failed",
+    "SUBMITFAIL": "failed",
+    "DEFER": "pending",
+    "SUBMITDEFER": "pending",
+    "EXPAND": "expanded",
+    "DROP": "dropped",
+}
+DIRECTIONS = {"1": "inbound", "2": "outbound", "inbound": "inbound", "outbound": "outbound"}
+CODE = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])", re.ASCII)
+
+
+def read(data: bytes) -> list[dict[str, Any]]:
+    return [
+        {"row": number, **record}
+        for number, cells in rows(data)
+        if cells is not None
+        for record in row_records(cells)
+    ]
+
+
+def row_records(cells: dict[str, str]) -> list[dict[str, Any]]:
+    """Nothing where the row is rejected."""
+    time_cell = cells.get("date_time_utc", "")
+    moment = parse_time(time_cell) if time_cell else None
+    used = [cells.get(name, "") for name in (*PLAIN, "recipient_address")]
+    if (time_cell and moment is None) or any(map(has_controls, used)):
+        return []
+    shared: dict[str, Any] = {column: cells[name] for name, column in PLAIN.items() if cells.get(name)}
+    if moment is not None:
+        shared["time"] = moment
+    direction = DIRECTIONS.get(cells.get("directionality", "").lower())
+    if direction:
+        shared["direction"] = direction
+    shared |= client(cells)
+    shared |= verdict(cells, direction)
+    shared |= evidence(cells)
+    return [shared | each for each in each_recipient(cells)]
+
+
+def client(cells: dict[str, str]) -> dict[str, Any]:
+    """The RECEIVE row knows the host that handed the message over, where no original address is logged."""
+    is_receive = cells.get("event_id") == "RECEIVE" and cells.get("source") == "SMTP"
+    if not is_receive or cells.get("original_client_ip"):
+        return {}
+    names = {"client_ip": "client_ip", "client_hostname": "helo"}
+    return {column: cells[name] for name, column in names.items() if cells.get(name)}
+
+
+def verdict(cells: dict[str, str], direction: str | None) -> dict[str, Any]:
+    """Pool name, pool number and the outbound spam verdict of custom_data."""
+    text = cells.get("custom_data", "")
+    found: dict[str, Any] = {}
+    names = [name for name in custom_data.values(text, "OutboundIpPoolName") if name]
+    if names:
+        found["outbound_ip_pool_name"] = names[0]
+    report = custom_data.filter_report(text)
+    if report.get("SFP", "").isdecimal():
+        found["sfp"] = int(report["SFP"])
+    outbound = direction == "outbound" or "sfp" in found
+    if outbound and direction != "inbound" and (report.get("SFV") or report.get("CAT")):
+        found["spam"] = report.get("SFV") == "SPM" or report.get("CAT") == "OSPM"
+    return found
+
+
+def evidence(cells: dict[str, str]) -> dict[str, Any]:
+    """What the row's source and event prove about the message."""
+    found: dict[str, Any] = {}
+    if cells.get("source") == "MAILBOXRULE" or has_srs(cells.get("return_path")):
+        found["forwarded"] = True
+    if cells.get("source") == "STOREDRIVER" and cells.get("event_id") in {"SUBMIT", "RECEIVE"}:
+        found["submitted"] = True
+    if cells.get("source") == "DSN" or cells.get("event_id") == "DSN":
+        found["kind"] = "ndr"
+    return found
+
+
+def each_recipient(cells: dict[str, str]) -> list[dict[str, Any]]:
+    """recipient_address, joined by `;`; where it is empty, the recipients of recipient_status."""
+    addresses = [part.strip() for part in cells.get("recipient_address", "").split(";") if part.strip()]
+    states = recipients(cells.get("recipient_status", ""))
+    if not addresses:
+        addresses = [address for address, _ in states if address]
+    found = [{"recipient": address, **outcome(cells, address, states)} for address in addresses]
+    return found or [outcome(cells, None, states)]
+
+
+def outcome(cells: dict[str, str], address: str | None, states: list[tuple[str, list[str]]]) -> dict[str, Any]:
+    """Status, and the text and code where the row tells of a failure."""
+    steps = next((steps for who, steps in states if address is None or who in {"", address}), [])
+    ended = EVENTS.get(cells.get("event_id", "")) or status(steps)
+    found: dict[str, Any] = {"status": ended} if ended else {}
+    texts = [part.strip() for part in custom_data.split(cells.get("recipient_status", "")) if "##" not in part]
+    if ended in {"failed", "pending"} and any(texts):
+        found["status_text"] = texts[0]
+        code = CODE.search(texts[0])
+        if code and ended == "failed":
+            found["status_code"] = code[0]
+    return found

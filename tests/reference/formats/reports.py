@@ -1,0 +1,26 @@
+"""Exchange's own reports in summary logs: no client, sender postmaster, a subject from the dated table."""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+TABLE = Path(__file__).resolve().parents[3] / "src" / "poolsift" / "data" / "ndr_subjects.toml"
+
+
+@cache
+def prefixes() -> tuple[str, ...]:
+    table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    return tuple(prefix.casefold() for entry in table["subject"] for prefix in entry["prefixes"])
+
+
+def is_report(sender: str | None, subject: str | None) -> bool:
+    """Whether sender and subject are those of a non-delivery report."""
+    if not sender or not subject:
+        return False
+    return sender.rpartition("@")[0].lower() == "postmaster" and subject.strip().casefold().startswith(prefixes())
+
+
+def has_srs(sender: str | None) -> bool:
+    """SRS in the forms of Microsoft 365 (`+SRS=`, case lost on the way) and of others (`SRS0=`, `SRS1=`)."""
+    local = (sender or "").strip("<>").rpartition("@")[0].lower()
+    return "+srs=" in local or local.startswith(("srs0=", "srs0+", "srs0-", "srs1=", "srs1+", "srs1-"))
