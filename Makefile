@@ -36,7 +36,7 @@ lint: $(VENV)/.dev  ## ruff: rules and format
 
 types: $(VENV)/.dev  ## mypy strict, and the stubs of the native modules against the modules
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest poolsift._native.nouns poolsift._native.core poolsift._native.streams --ignore-disjoint-bases --allowlist .ci/stubtest-allowlist.txt
+	$(BIN)/python -m mypy.stubtest $(patsubst src/poolsift/_native/%.pyx,poolsift._native.%,$(wildcard src/poolsift/_native/*.pyx)) --ignore-disjoint-bases --allowlist .ci/stubtest-allowlist.txt
 
 sanitize: $(VENV)/.dev  ## the native code under AddressSanitizer and UBSan: seeded fuzz runs, then the kernel's tests
 	PYTHON=$(BIN)/python sh .ci/sanitize

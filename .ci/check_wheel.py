@@ -6,7 +6,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-WANTED = ("py.typed", "core.pyi", "nouns.pyi", "streams.pyi", "2023-11.toml", "prefixes.toml", "cli/__init__.py")
+WANTED = ("py.typed", "core.pyi", "nouns.pyi", "arrow_c.pyi", "arrow_rows.pyi", "2023-11.toml", "prefixes.toml", "cli/__init__.py")
 
 
 def names_are_right(names: list[str]) -> list[str]:

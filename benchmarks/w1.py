@@ -19,7 +19,7 @@ import poolsift
 from benchmarks import data
 from benchmarks.measure import Timing, interleave
 from benchmarks.peers import polars_peer
-from poolsift import verdicts
+from poolsift import fixes, verdicts
 
 NAMES = 200_000
 
@@ -50,7 +50,7 @@ def build(rows: int, seed: int, dns_size: int) -> Setup:
     tenant = poolsift.Tenant.parse(tenant_text(tables), "bench.toml")
     snapshot = poolsift.Snapshot.from_dict({name: {"A": word, "MX": word} for name, word in tables.dns.items()})
     classifier = poolsift.Classifier(tenant, dns=snapshot)
-    return Setup(table, classifier, pl.from_arrow(table), peer_tables(classifier.spec, tables))
+    return Setup(table, classifier, pl.from_arrow(table), peer_tables(classifier.spec(), tables))
 
 
 def peer_tables(spec: dict[str, Any], tables: data.Tables) -> polars_peer.PeerTables:
@@ -97,7 +97,7 @@ def as_numbers(result: pa.Table, rules: list[str]) -> pl.DataFrame:
     """Our dictionary words as the peer's numbers."""
     orders = {
         "pool": verdicts.POOLS, "rule": rules, "observed_pool": verdicts.OBSERVED_POOLS,
-        "agreement": verdicts.AGREEMENTS, "fix": verdicts.FIXES,
+        "agreement": verdicts.AGREEMENTS, "fix": fixes.FIX_NUMBERS,
     }  # fmt: skip
     frame = pl.from_arrow(result)
     columns = [
@@ -109,7 +109,7 @@ def as_numbers(result: pa.Table, rules: list[str]) -> pl.DataFrame:
 
 def check(setup: Setup) -> int:
     """Number of rows; raises when one verdict differs."""
-    mine = as_numbers(ours(setup), setup.classifier.spec["rules"])
+    mine = as_numbers(ours(setup), setup.classifier.spec()["rules"])
     theirs = polars_peer.classify(setup.frame, setup.peer)
     for name in mine.columns:
         left, right = mine[name], theirs[name].cast(mine[name].dtype)

@@ -170,7 +170,7 @@ def finish(rows: pl.DataFrame, tables: PeerTables) -> pl.DataFrame:
     observed, pool = pl.col("pool"), pl.col("pool_i")
     inside = (pl.col("candidates").cast(pl.UInt32) // pl.lit(2, pl.UInt32).pow(observed.cast(pl.UInt32)).cast(pl.UInt32)) % 2 == 1
     agreement = (
-        pl.when(observed.is_null() | (pool == 5)).then(UNOBSERVED).when(observed == pool).then(MATCH)
+        pl.when(observed.is_null() | (pool == 5)).then(UNOBSERVED).when((observed == pool) & (observed < 4)).then(MATCH)
         .when((pool == 6) & (observed < 4) & inside).then(COMPATIBLE)
         .when(((pool == 1) & (observed == 3)) | ((pool == 3) & (observed.is_in([1, 2])))).then(COMPATIBLE)
         .when(observed == 4).then(NOT_COMPARABLE).otherwise(MISMATCH)
