@@ -85,8 +85,11 @@ def main() -> None:
     if DEBUG:
         directives |= {"linetrace": True, "boundscheck": True}
     extensions = cythonize(
-        modules, compiler_directives=directives, nthreads=os.cpu_count() or 1,
-        annotate=DEBUG, include_path=["src"],
+        modules,
+        compiler_directives=directives,
+        nthreads=os.cpu_count() or 1,
+        annotate=DEBUG,
+        include_path=["src"],
     )
     setup(ext_modules=extensions, cmdclass={"build_ext": ParallelBuild})
 

@@ -6,13 +6,24 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-WANTED = ("py.typed", "core.pyi", "nouns.pyi", "arrow_c.pyi", "arrow_rows.pyi", "2023-11.toml", "prefixes.toml", "cli/__init__.py")
+WANTED = (
+    "py.typed",
+    "core.pyi",
+    "nouns.pyi",
+    "arrow_c.pyi",
+    "arrow_rows.pyi",
+    "2023-11.toml",
+    "prefixes.toml",
+    "cli/__init__.py",
+)
 
 
 def names_are_right(names: list[str]) -> list[str]:
     """What is missing, and what should not be there."""
     missing = [f"missing: {one}" for one in WANTED if not any(name.endswith(one) for name in names)]
-    surplus = [f"surplus: {name}" for name in names if name.endswith((".cpp", ".hpp", ".c")) or name.startswith("tests/")]
+    surplus = [
+        f"surplus: {name}" for name in names if name.endswith((".cpp", ".hpp", ".c")) or name.startswith("tests/")
+    ]
     return missing + surplus
 
 

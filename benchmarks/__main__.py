@@ -17,10 +17,19 @@ SEED = 20260701
 def machine() -> dict[str, str]:
     """What the figures were taken on."""
     with open("/proc/cpuinfo", encoding="utf-8") as info:
-        model = next((line.partition(":")[2].strip() for line in info if line.startswith("model name")), platform.machine())
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+        model = next(
+            (line.partition(":")[2].strip() for line in info if line.startswith("model name")), platform.machine()
+        )
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
     versions = ", ".join(f"{name} {version(name)}" for name in ("poolsift", "pyarrow", "polars"))
-    return {"cpu": f"{model}, {os.cpu_count()} cores", "python": platform.python_version(), "versions": versions, "commit": commit or "unknown"}
+    return {
+        "cpu": f"{model}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "versions": versions,
+        "commit": commit or "unknown",
+    }
 
 
 def run(name: str, *, smoke: bool) -> dict[str, Any]:
@@ -55,7 +64,11 @@ def main() -> int:
     for name in options.ids:
         figures = run(name, smoke=options.smoke)
         report["figures"].append(figures)
-        print("  ".join(f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in figures.items()))
+        print(
+            "  ".join(
+                f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in figures.items()
+            )
+        )
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(report, file, indent=1)

@@ -60,7 +60,9 @@ def addresses(random: np.random.Generator, count: int) -> list[str]:
     return texts
 
 
-def tables(seed: int, *, names: list[str], dns_size: int = 1_000_000, prefixes: int = 1_000, accepted: int = 10_000) -> Tables:
+def tables(
+    seed: int, *, names: list[str], dns_size: int = 1_000_000, prefixes: int = 1_000, accepted: int = 10_000
+) -> Tables:
     """10,000 accepted domains (a tenth with subdomains), a DNS snapshot of a million names, a thousand prefixes."""
     random = np.random.default_rng(seed + 1)
     chosen = random.choice(len(names), min(accepted, len(names) // 4), replace=False)
@@ -108,7 +110,9 @@ def records(seed: int, rows: int, names: list[str], distinct_addresses: int = 1_
             "outbound_ip": nulls(pool.take(pa.array(zipf(random, count, 0.9, rows))), 0.4),
             "spf": draw(SPF, (0.6, 0.08, 0.05, 0.05, 0.02, 0.02, 0.18)),
             "dkim": dkim,
-            "dkim_domain": pc.if_else(pc.fill_null(pc.equal(dkim, "pass"), fill_value=False), signed, pa.scalar(None, pa.string())),
+            "dkim_domain": pc.if_else(
+                pc.fill_null(pc.equal(dkim, "pass"), fill_value=False), signed, pa.scalar(None, pa.string())
+            ),
             "spam": nulls(pa.array(random.random(rows) < 0.06), 0.5),
             "forwarded": nulls(pa.array(random.random(rows) < 0.1), 0.3),
             "status_code": draw(CODES, (0.9, 0.04, 0.01, 0.02, 0.01, 0.01, 0.01)),

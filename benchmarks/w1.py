@@ -5,9 +5,8 @@ from __future__ import annotations
 import bisect
 import ipaddress
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
@@ -20,6 +19,9 @@ from benchmarks import data
 from benchmarks.measure import Timing, interleave
 from benchmarks.peers import polars_peer
 from poolsift import fixes, verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAMES = 200_000
 
@@ -36,7 +38,9 @@ class Setup:
 
 def tenant_text(tables: data.Tables) -> str:
     """The tenant file that holds the benchmark's tables."""
-    accepted = ",\n".join(f'"{n}"' if not sub else f'{{ domain = "{n}", subdomains = true }}' for n, sub in tables.accepted)
+    accepted = ",\n".join(
+        f'"{n}"' if not sub else f'{{ domain = "{n}", subdomains = true }}' for n, sub in tables.accepted
+    )
     prefixes = ",\n".join(f'{{ prefix = "{p}", pool = "{pool}" }}' for p, pool in tables.prefixes)
     gateway = f'[[tenant.gateway]]\nname = "g"\nprefixes = ["{data.GATEWAY}"]\nenhanced_filtering = false\n'
     return f'[[tenant]]\nname = "bench"\naccepted_domains = [{accepted}]\n{gateway}[pools]\nprefixes = [{prefixes}]\n'
@@ -65,7 +69,9 @@ def peer_tables(spec: dict[str, Any], tables: data.Tables) -> polars_peer.PeerTa
         parents=pl.DataFrame({"domain": [name for name, below in tables.accepted if below]}),
         own=pl.DataFrame({"domain": spec["tenants"][0]["own"]}, schema={"domain": pl.String}),
         dns=pl.DataFrame({"domain": list(tables.dns), "resolves": [states[word] for word in tables.dns.values()]}),
-        intervals4=pl.DataFrame({"start": starts4, "pool": pools4}, schema={"start": pl.UInt32, "pool": pl.UInt8}).sort("start"),
+        intervals4=pl.DataFrame({"start": starts4, "pool": pools4}, schema={"start": pl.UInt32, "pool": pl.UInt8}).sort(
+            "start"
+        ),
         intervals6=lambda number: pools6[bisect.bisect_right(starts6, number) - 1],
         verdicts=verdict,
         fixes=pl.DataFrame({"fix": np.frombuffer(spec["fixes"], np.uint8).copy()}),
@@ -73,10 +79,16 @@ def peer_tables(spec: dict[str, Any], tables: data.Tables) -> polars_peer.PeerTa
     )
 
 
-def intervals(prefixes: list[tuple[bytes, int, int | None, int | None, int]], width: int) -> tuple[list[int], list[int | None]]:
+def intervals(
+    prefixes: list[tuple[bytes, int, int | None, int | None, int]], width: int
+) -> tuple[list[int], list[int | None]]:
     """Elementary intervals with the pool of the longest prefix in force today (the rows carry no time)."""
     kind = ipaddress.ip_network
-    nets = [(kind((packed, length)), pool) for packed, length, _, until, pool in prefixes if len(packed) == width and until is None]
+    nets = [
+        (kind((packed, length)), pool)
+        for packed, length, _, until, pool in prefixes
+        if len(packed) == width and until is None
+    ]
     edges = sorted({0, *(int(net[0]) for net, _ in nets), *(int(net[-1]) + 1 for net, _ in nets)})
     edges = [edge for edge in edges if edge < 1 << (8 * width)]
     best: list[tuple[int, int | None]] = [(-1, None)] * len(edges)
@@ -101,7 +113,9 @@ def as_numbers(result: pa.Table, rules: list[str]) -> pl.DataFrame:
     }  # fmt: skip
     frame = pl.from_arrow(result)
     columns = [
-        pl.col(name).cast(pl.String).replace_strict({word: n for n, word in enumerate(order)}, return_dtype=pl.UInt8, default=None)
+        pl.col(name)
+        .cast(pl.String)
+        .replace_strict({word: n for n, word in enumerate(order)}, return_dtype=pl.UInt8, default=None)
         for name, order in orders.items()
     ]
     return frame.select(*columns, "evidence", "candidates", "sender_domain")
@@ -118,7 +132,9 @@ def check(setup: Setup) -> int:
         wrong = left.ne_missing(right).arg_true()
         if len(wrong):
             row = int(wrong[0])
-            raise AssertionError(f"{name}: {len(wrong)} rows differ, first {row}: {left[row]} and {right[row]}: {setup.table.slice(row, 1).to_pylist()}")
+            raise AssertionError(
+                f"{name}: {len(wrong)} rows differ, first {row}: {left[row]} and {right[row]}: {setup.table.slice(row, 1).to_pylist()}"
+            )
     return len(mine)
 
 

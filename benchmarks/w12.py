@@ -22,7 +22,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 def peak(inputs: list[Path], out: Path) -> float:
     """MiB at the highest point of one run."""
-    done = subprocess.run([sys.executable, "-c", CHILD, str(out), *map(str, inputs)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(out), *map(str, inputs)], capture_output=True, text=True, check=True
+    )
     return float(done.stdout.split()[-1])
 
 
@@ -37,4 +39,12 @@ def run(sizes: tuple[int, int], seed: int) -> dict[str, Any]:
             files.append(path)
         small = peak(files[:1], Path(folder, "small"))
         large = peak(files, Path(folder, "large"))
-    return {"id": "W12", "rows": sizes[1], "small_mib": small, "large_mib": large, "ratio": large / small, "goal": "flat", "gate_most": 1.3}
+    return {
+        "id": "W12",
+        "rows": sizes[1],
+        "small_mib": small,
+        "large_mib": large,
+        "ratio": large / small,
+        "goal": "flat",
+        "gate_most": 1.3,
+    }

@@ -16,8 +16,9 @@ from poolsift.errors import LockedError, OutputError, UsageError
 from poolsift.readers.rejects import Reject
 from poolsift.writers import publish
 from poolsift.writers.columns import output_batch
+from poolsift.writers.destination import open_output
 from poolsift.writers.durable import HashedFile, write_durably
-from poolsift.writers.publish import DirectoryOutput, SingleFileOutput, open_output
+from poolsift.writers.publish import DirectoryOutput, SingleFileOutput
 from poolsift.writers.reject_file import RejectFile
 from tests.test_writers import records, verdicts
 

@@ -6,11 +6,14 @@ The data hold plain ASCII addresses, so splitting at `@` is enough here; the gen
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import polars as pl
 from publicsuffixlist import PublicSuffixList
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SPF_STATE = {"pass": 2, "fail": 1, "softfail": 1, "neutral": 1, "none": 1, "permerror": 1}
 BLOCKING = {"5.1.8": 0, "5.1.90": 1, "5.7.705": 6}  # code → reason; 5.2.2 needs its text, which W1 does not have
@@ -72,7 +75,12 @@ def pools_of(texts: pl.Series, tables: PeerTables) -> pl.DataFrame:
     four = frame.filter(~pl.col("outbound_ip").str.contains(":", literal=True))
     parts = pl.col("outbound_ip").str.split_exact(".", 3).struct
     number = sum(parts.field(f"field_{k}").cast(pl.UInt32) * 256 ** (3 - k) for k in range(4))
-    found = four.with_columns(start=number).sort("start").join_asof(tables.intervals4, on="start").select("outbound_ip", "pool")
+    found = (
+        four.with_columns(start=number)
+        .sort("start")
+        .join_asof(tables.intervals4, on="start")
+        .select("outbound_ip", "pool")
+    )
     six = frame.filter(pl.col("outbound_ip").str.contains(":", literal=True))
     answers = [tables.intervals6(int(ipaddress.IPv6Address(text))) for text in six["outbound_ip"]]
     return pl.concat([found, six.with_columns(pool=pl.Series(answers, dtype=pl.UInt8))])
@@ -80,7 +88,11 @@ def pools_of(texts: pl.Series, tables: PeerTables) -> pl.DataFrame:
 
 def dkim_states(frame: pl.DataFrame, suffixes: PublicSuffixList) -> pl.DataFrame:
     """Alignment of the rows whose signature passed for another domain; public suffixes once a distinct name."""
-    unequal = frame.filter((pl.col("dkim") == "pass") & pl.col("dkim_domain").is_not_null() & (pl.col("dkim_domain") != pl.col("reference")))
+    unequal = frame.filter(
+        (pl.col("dkim") == "pass")
+        & pl.col("dkim_domain").is_not_null()
+        & (pl.col("dkim_domain") != pl.col("reference"))
+    )
     names = pl.concat([unequal["dkim_domain"], unequal["reference"]]).unique()
     organizational = pl.DataFrame({"name": names, "org": [suffixes.privatesuffix(name) or name for name in names]})
     pairs = unequal.select("dkim_domain", "reference").unique()
@@ -106,9 +118,26 @@ def classify(df: pl.DataFrame, tables: PeerTables) -> pl.DataFrame:
     facts = domain_facts(names, tables)
     rows = (
         rows.join(facts, left_on="sender", right_on="name", how="left", maintain_order="left")
-        .join(facts.select("name", hf_accepted="accepted"), left_on="hf", right_on="name", how="left", maintain_order="left")
-        .join(facts.select("name", rc_accepted="accepted"), left_on="rc", right_on="name", how="left", maintain_order="left")
-        .join(pools_of(rows["outbound_ip"].unique().drop_nulls(), tables), on="outbound_ip", how="left", maintain_order="left")
+        .join(
+            facts.select("name", hf_accepted="accepted"),
+            left_on="hf",
+            right_on="name",
+            how="left",
+            maintain_order="left",
+        )
+        .join(
+            facts.select("name", rc_accepted="accepted"),
+            left_on="rc",
+            right_on="name",
+            how="left",
+            maintain_order="left",
+        )
+        .join(
+            pools_of(rows["outbound_ip"].unique().drop_nulls(), tables),
+            on="outbound_ip",
+            how="left",
+            maintain_order="left",
+        )
         .join(dkim_states(rows, PublicSuffixList()), on=["dkim_domain", "reference"], how="left", maintain_order="left")
     )
     return finish(rows.with_columns(evidence=evidence()), tables)
@@ -168,7 +197,9 @@ def finish(rows: pl.DataFrame, tables: PeerTables) -> pl.DataFrame:
         candidates=pl.lit(verdict["candidates"]).gather(state), state_fix=pl.lit(verdict["fix"]).gather(state),
     )  # fmt: skip
     observed, pool = pl.col("pool"), pl.col("pool_i")
-    inside = (pl.col("candidates").cast(pl.UInt32) // pl.lit(2, pl.UInt32).pow(observed.cast(pl.UInt32)).cast(pl.UInt32)) % 2 == 1
+    inside = (
+        pl.col("candidates").cast(pl.UInt32) // pl.lit(2, pl.UInt32).pow(observed.cast(pl.UInt32)).cast(pl.UInt32)
+    ) % 2 == 1
     agreement = (
         pl.when(observed.is_null() | (pool == 5)).then(UNOBSERVED).when((observed == pool) & (observed < 4)).then(MATCH)
         .when((pool == 6) & (observed < 4) & inside).then(COMPATIBLE)

@@ -52,6 +52,7 @@ std::unique_ptr<VerdictColumns> Classifier::classify() {
     block_.first = first;
     block_.end = std::min(first + block_size, batch_.rows);
     decode(block_);
+    prefetch(block_);
     observer_.observe(batch_, block_);
     judge(block_, *out);
   }
@@ -85,6 +86,16 @@ void Classifier::decode(Block& block) const {
   for (std::int64_t row = block.first; row < block.end; ++row) {
     block.has_time[row - block.first] = batch_.time.read(row, block.time[row - block.first]);
   }
+}
+
+/// Fetches what judging the block will read of the memo: memory far away is asked for all at once.
+void Classifier::prefetch(const Block& block) const {
+  const auto& rows = stage_.rows();
+  for (std::int64_t row = block.first; row < block.end; ++row) {
+    memo_.prefetch_id(sender_of(rows[static_cast<std::size_t>(row)]));
+    memo_.prefetch_id(rows[static_cast<std::size_t>(row)].recipient);
+  }
+  for (std::int64_t row = block.first; row < block.end; ++row) memo_.prefetch_text_of(sender_of(rows[static_cast<std::size_t>(row)]));
 }
 
 void Classifier::judge(const Block& block, VerdictColumns& out) {

@@ -36,27 +36,25 @@ bool share_two_labels(std::string_view one, std::string_view other) noexcept {
   return other.ends_with(tail) && (other.size() == tail.size() || other[other.size() - tail.size() - 1] == '.');
 }
 
+std::uint8_t dkim_number(std::string_view text) noexcept { return vocabularies().dkim.lookup(text); }
+
 bool is_reference(std::uint32_t facts) noexcept { return (facts & domain_usable) != 0 && (facts & domain_literal) == 0; }
 
 }  // namespace
 
-void DomainStage::stage_dkim(const RecordBatch& batch) {
-  const WordTable& words = vocabularies().dkim;
-  const auto number_of = [&](std::string_view text) { return words.lookup(text); };
-  dkim_words_.open(batch.dkim, batch.rows, number_of);
+void DomainStage::open_dkim(const RecordBatch& batch) { dkim_words_.open(batch.dkim, batch.rows, dkim_number); }
+
+void DomainStage::stage_dkim(const RecordBatch& batch, std::int64_t first, std::int64_t end) {
   std::uint8_t codes[block_rows];
-  for (std::int64_t first = 0; !batch.dkim.absent() && first < batch.rows; first += block_rows) {
-    const std::int64_t end = std::min(first + block_rows, batch.rows);
-    dkim_words_.read(batch.dkim, first, end, codes, number_of);
-    for (std::int64_t row = first; row < end; ++row) {
-      StagedRow& staged = rows_[static_cast<std::size_t>(row)];
-      staged.dkim = fact_of_word[codes[row - first]];
-      if (staged.dkim != open_word) continue;
-      std::string_view domains;
-      const bool recorded = batch.dkim_domain.read(row, domains) && !domains.empty();
-      staged.dkim = recorded ? judge_dkim(domains, staged) : std::uint8_t{dkim_without_domain};
-      if (staged.dkim == dkim_open) open_dkim_.push_back(row);
-    }
+  dkim_words_.read(batch.dkim, first, end, codes, dkim_number);
+  for (std::int64_t row = first; row < end; ++row) {
+    StagedRow& staged = rows_[static_cast<std::size_t>(row)];
+    staged.dkim = fact_of_word[codes[row - first]];
+    if (staged.dkim != open_word) continue;
+    std::string_view domains;
+    const bool recorded = batch.dkim_domain.read(row, domains) && !domains.empty();
+    staged.dkim = recorded ? judge_dkim(domains, staged) : std::uint8_t{dkim_without_domain};
+    if (staged.dkim == dkim_open) open_dkim_.push_back(row);
   }
 }
 

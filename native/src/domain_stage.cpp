@@ -38,16 +38,17 @@ void DomainStage::stage(const RecordBatch& batch) {
       {&batch.header_from, &StagedRow::header, false, mark_header_local_shift, mark_header_may_be_srs},
       {&batch.recipient, &StagedRow::recipient, false, 0, 0},
   };
+  for (const Role& role : roles) {
+    if (!role.column->absent() && once_an_entry(role, batch)) stage_encoded(role);
+  }
+  open_dkim(batch);
   for (std::int64_t first = 0; first < batch.rows; first += block_rows) {
     const std::int64_t end = std::min(first + block_rows, batch.rows);
     for (const Role& role : roles) {
       if (!role.column->absent() && !once_an_entry(role, batch)) stage_plain(role, first, end);
     }
+    if (!batch.dkim.absent()) stage_dkim(batch, first, end);  // while the names of the block are near
   }
-  for (const Role& role : roles) {
-    if (!role.column->absent() && once_an_entry(role, batch)) stage_encoded(role);
-  }
-  stage_dkim(batch);
   ask_own(batch);
 }
 

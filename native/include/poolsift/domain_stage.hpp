@@ -95,7 +95,8 @@ class DomainStage {
   std::uint8_t marks_of(const Role& role, const Mailbox& mailbox) const noexcept;
   void ask_own(const RecordBatch& batch);
 
-  void stage_dkim(const RecordBatch& batch);
+  void open_dkim(const RecordBatch& batch);
+  void stage_dkim(const RecordBatch& batch, std::int64_t first, std::int64_t end);
   std::uint8_t judge_dkim(std::string_view domains, const StagedRow& row);
   std::uint8_t judge_single(std::string_view domains, const StagedRow& row, NameId reference) const;
   std::uint8_t find_exact(std::string_view domains, const StagedRow& row, NameId reference);

@@ -112,7 +112,7 @@ def _report(result: Any, as_json: bool, quiet: bool) -> None:
     if as_json:
         import orjson
 
-        from poolsift.writers.publish import standard_output
+        from poolsift.writers.destination import standard_output
 
         options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
         with standard_output() as out:

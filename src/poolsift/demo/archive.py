@@ -6,12 +6,14 @@ import csv
 import gzip
 import io
 import random
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poolsift.demo.messages import CONTOSO, PARTNERS, SUPPLIERS, TAILSPIN, Message, draw_messages
 from poolsift.demo.render import EXTENDED_COLUMNS, canonical_rows, emailevents_lines, extended_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 TENANT_FILE = f"""\
 # Tenant file of the demo: what `poolsift tenant init` writes, filled in.
@@ -39,7 +41,14 @@ name = "tailspin"
 accepted_domains = ["tailspin.example"]
 initial_domain = "tailspin.onmicrosoft.com"
 """
-PRESENT = ("contoso.com", "fabrikam.com", "app.contoso.com", "lab.contoso.com", "contoso.onmicrosoft.com", "tailspin.example")
+PRESENT = (
+    "contoso.com",
+    "fabrikam.com",
+    "app.contoso.com",
+    "lab.contoso.com",
+    "contoso.onmicrosoft.com",
+    "tailspin.example",
+)
 LINES_A_FILE = 100_000  # a historical search gives no more
 
 

@@ -4,20 +4,72 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 CONTOSO = "00000000-0000-0000-0000-000000000001"
 TAILSPIN = "00000000-0000-0000-0000-000000000002"
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS = 28
 
-FIRST = "ann bob carla dmitri eve farid gwen hugo ines jun kofi lena milo nadia oscar priya quinn rosa sven tara".split()
-LAST = "archer berg castro dietz endo faber gomez hale ito jansen klein lopez maier novak olsen patel rossi silva".split()
+FIRST = [
+    "ann",
+    "bob",
+    "carla",
+    "dmitri",
+    "eve",
+    "farid",
+    "gwen",
+    "hugo",
+    "ines",
+    "jun",
+    "kofi",
+    "lena",
+    "milo",
+    "nadia",
+    "oscar",
+    "priya",
+    "quinn",
+    "rosa",
+    "sven",
+    "tara",
+]
+LAST = [
+    "archer",
+    "berg",
+    "castro",
+    "dietz",
+    "endo",
+    "faber",
+    "gomez",
+    "hale",
+    "ito",
+    "jansen",
+    "klein",
+    "lopez",
+    "maier",
+    "novak",
+    "olsen",
+    "patel",
+    "rossi",
+    "silva",
+]
 PARTNERS = [f"partner{n:03d}.example" for n in range(400)]
 SUPPLIERS = [f"supplier{n:02d}.example" for n in range(60)]
-SUBJECTS = "Invoice,Quarterly report,Meeting notes,Order confirmation,Re: contract,Holiday plan,Ticket update,Photos".split(",")
+SUBJECTS = [
+    "Invoice",
+    "Quarterly report",
+    "Meeting notes",
+    "Order confirmation",
+    "Re: contract",
+    "Holiday plan",
+    "Ticket update",
+    "Photos",
+]
 REGULAR, HIGH_RISK, RELAY = "RegularOutboundPool", "HighRiskOutboundPool", "RegularRelayOutboundPool"
 
 
@@ -60,7 +112,9 @@ class Drawer:
     def base(self, mail_from: str, header_from: str | None = None, **known: object) -> Message:
         """A message at a working hour with fresh identifiers and one to three partners as recipients."""
         identifier = uuid.UUID(int=self.random.getrandbits(128), version=4)
-        when = START + timedelta(days=self.random.randrange(DAYS), seconds=int(self.random.triangular(0, 86_399, 38_000)))
+        when = START + timedelta(
+            days=self.random.randrange(DAYS), seconds=int(self.random.triangular(0, 86_399, 38_000))
+        )
         return Message(
             **{
                 "time": when + timedelta(microseconds=self.random.randrange(1_000_000)),
@@ -86,7 +140,9 @@ class Drawer:
 
     def hosted(self) -> Message:
         """A mailbox user writes to a partner."""
-        return self.base(self.person(self.random.choice(("contoso.com", "contoso.com", "fabrikam.com"))), submitted=True)
+        return self.base(
+            self.person(self.random.choice(("contoso.com", "contoso.com", "fabrikam.com"))), submitted=True
+        )
 
     def hosted_of_other_tenant(self) -> Message:
         """The same in the second tenant."""
@@ -95,7 +151,11 @@ class Drawer:
     def internal(self) -> Message:
         """Mail that never leaves."""
         return self.base(
-            self.person("contoso.com"), submitted=True, direction="Intra-org", pool_name=None, recipients=[self.person("contoso.com")]
+            self.person("contoso.com"),
+            submitted=True,
+            direction="Intra-org",
+            pool_name=None,
+            recipients=[self.person("contoso.com")],
         )
 
     def received(self) -> Message:
@@ -124,7 +184,7 @@ class Drawer:
             spf="fail", dkim="none", dmarc="fail",
         )  # fmt: skip
 
-    def forward(self, spf: str, dkim: str, client_ip: str | None = None, **known: object) -> Message:
+    def forward(self, spf: str, dkim: str, client_ip: str | None = None, **known: Any) -> Message:
         """A supplier's mail that a mailbox forwards outside."""
         return self.base(
             self.person(self.random.choice(SUPPLIERS)), client_ip=client_ip or self.address(), spf=spf, dkim=dkim,
@@ -146,11 +206,15 @@ class Drawer:
 
     def forward_behind_gateway(self) -> Message:
         """SPF was judged on the gateway's address."""
-        return self.forward("softfail", "none", f"203.0.113.{self.random.randrange(100, 120)}", pool_name=RELAY, sfp=1022)
+        return self.forward(
+            "softfail", "none", f"203.0.113.{self.random.randrange(100, 120)}", pool_name=RELAY, sfp=1022
+        )
 
     def spam(self) -> Message:
         """A stolen mailbox."""
-        return self.base("frank.stolen@fabrikam.com", submitted=True, spam=True, pool_name=HIGH_RISK, sfp=1501, subject="You won")
+        return self.base(
+            "frank.stolen@fabrikam.com", submitted=True, spam=True, pool_name=HIGH_RISK, sfp=1501, subject="You won"
+        )
 
     def bounce(self) -> Message:
         """A non-delivery report."""

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from poolsift.demo.messages import Message
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator
 
-EXTENDED_COLUMNS = (
-    "date_time_utc client_ip client_hostname server_ip server_hostname source_context connector_id source event_id "
-    "internal_message_id message_id network_message_id recipient_address recipient_status total_bytes recipient_count "
-    "related_recipient_address reference message_subject sender_address return_path message_info directionality tenant_id "
-    "original_client_ip original_server_ip custom_data"
-).split()
+    from poolsift.demo.messages import Message
+
+EXTENDED_COLUMNS = [
+    "date_time_utc",
+    "client_ip",
+    "client_hostname",
+    "server_ip",
+    "server_hostname",
+    "source_context",
+    "connector_id",
+    "source",
+    "event_id",
+    "internal_message_id",
+    "message_id",
+    "network_message_id",
+    "recipient_address",
+    "recipient_status",
+    "total_bytes",
+    "recipient_count",
+    "related_recipient_address",
+    "reference",
+    "message_subject",
+    "sender_address",
+    "return_path",
+    "message_info",
+    "directionality",
+    "tenant_id",
+    "original_client_ip",
+    "original_server_ip",
+    "custom_data",
+]
 
 
 def extended_rows(message: Message, dice: random.Random) -> Iterator[dict[str, str]]:
@@ -78,7 +103,9 @@ def _agent(message: Message, recipients: list[str]) -> dict[str, str]:
 
 def _leaves(message: Message, recipient: str) -> dict[str, str]:
     if message.status == "failed":
-        text = f"[{{LED={message.reply}}};{{MSG=}};{{FQDN=mx.{recipient.rpartition('@')[2]}}};{{IP=192.0.2.25}};{{LRT=}}]"
+        text = (
+            f"[{{LED={message.reply}}};{{MSG=}};{{FQDN=mx.{recipient.rpartition('@')[2]}}};{{IP=192.0.2.25}};{{LRT=}}]"
+        )
         return _row(message, 9, "SMTP", "FAIL", [recipient], recipient_status=text)
     if message.pool_name is None:
         return _row(message, 9, "STOREDRIVER", "DELIVER", [recipient], recipient_status="250 2.0.0 OK")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from poolsift.engines.inputs import AccountingError, RunInput, ignoring, placed
+from poolsift.engines.learning import learned_tenant
 from poolsift.engines.manifest import build_manifest
 from poolsift.engines.options import RunOptions
 from poolsift.engines.verdicts import VerdictSource
@@ -26,7 +27,7 @@ from poolsift.readers.inputs import expand_inputs
 from poolsift.records import record_schema
 from poolsift.rules import DEFAULT
 from poolsift.writers.columns import output_batch
-from poolsift.writers.publish import open_output
+from poolsift.writers.destination import open_output
 from poolsift.writers.reject_file import RejectFile
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def classify_files(
     if learn_accepted:
         if tenant is not None:
             raise UsageError("learn_accepted takes the place of a tenant file", expected="one of the two")
-        tenant = _learned(sources, options)
+        tenant = learned_tenant(sources, options)
     verdicts = VerdictSource(tenant=tenant, dns=dns, rules=rules, compare=tuple(compare), assume=assume)
     output = open_output(out, to, raw_csv=raw_csv)
     job = _Job(sources, output, verdicts, options, None if rejects is None else Path(rejects), progress)
@@ -286,29 +287,3 @@ def _total_bytes(sources: Iterable[Source]) -> int | None:
         return sum(os.stat(source.path or "").st_size for source in sources)
     except OSError:
         return None
-
-
-def _learned(sources: Iterable[Source], options: RunOptions) -> Tenant:
-    """A learned tenant set from the records that say that their sender was accepted."""
-    from poolsift.readers.raw_files import STDIN
-    from poolsift.tenant import Tenant
-    from poolsift.tenant_text import learned_tenants
-
-    pairs: set[tuple[str | None, str | None]] = set()
-    verdicts = VerdictSource(tenant=None, dns=None, rules=DEFAULT, compare=(), assume=None)
-    for source in sources:
-        if source.path == STDIN:
-            raise UsageError("learning reads the inputs twice", found="-", expected="files")
-        current = RunInput(source, lambda _: None, options.forced_format)
-        try:
-            for records, answers in verdicts.ordered(ignoring(current.batches(ReadOptions()), options.ignore), 1):
-                accepted = records.column("accepted").fill_null(False)
-                tenants = records.column("tenant_id").filter(accepted).to_pylist()
-                domains = answers.column("sender_domain").filter(accepted).to_pylist()
-                pairs.update(zip(tenants, domains, strict=True))
-        except InputError:
-            # The run itself meets the damage again and accounts for it.
-            continue
-        finally:
-            source.close()
-    return Tenant.parse(learned_tenants(pairs), "<learned from the inputs>")

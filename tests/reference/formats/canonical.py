@@ -12,6 +12,10 @@ TEXTS = (
     "tenant_id message_id network_message_id kind direction mail_from header_from recipient client_ip helo source_ip "
     "outbound_ip outbound_host outbound_ip_pool_name spf dkim dmarc dkim_domain status status_code status_text connector"
 ).split()
+WORDS = frozenset(
+    "message ndr auto_reply delay receipt journal outbound inbound internal delivered failed pending expanded quarantined "
+    "dropped filtered pass fail softfail neutral none permerror temperror policy timeout".split()
+)
 NUMBERS = ("recipient_count", "sfp")
 BOOLEANS = ("accepted", "spam", "forwarded", "submitted", "joined", "sender_from_trace")
 
@@ -21,9 +25,26 @@ class Rejected(Exception):
 
 
 def text(value: Any) -> str:
-    if not isinstance(value, str) or has_controls(value):
+    if not isinstance(value, str) or has_controls(value) or has_surrogates(value):
         raise Rejected
     return value
+
+
+def reply(value: Any) -> str:
+    """A server's words, which may span lines."""
+    if not isinstance(value, str) or has_controls(value, "\t\r\n") or has_surrogates(value):
+        raise Rejected
+    return value
+
+
+def has_surrogates(value: str) -> bool:
+    return any("\ud800" <= each <= "\udfff" for each in value)
+
+
+def word(value: Any) -> str:
+    """Words of a closed list in lower case, others as they stand."""
+    lower = text(value).lower()
+    return lower if lower in WORDS else value
 
 
 def recipient(value: Any) -> str:
@@ -56,7 +77,9 @@ def moment(value: Any) -> datetime:
 CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "time": moment,
     **dict.fromkeys(TEXTS, text),
+    **dict.fromkeys(("kind", "direction", "status", "spf", "dkim"), word),
     "recipient": recipient,
+    "status_text": reply,
     **dict.fromkeys(NUMBERS, number),
     **dict.fromkeys(BOOLEANS, boolean),
 }
@@ -94,6 +117,20 @@ def read_csv(data: bytes) -> list[dict[str, Any]]:
     return records
 
 
+def strict(value: Any) -> Any:
+    """NaN and infinities, which JSON does not have."""
+    raise Rejected
+
+
+def checked(value: Any) -> Any:
+    """The value; no text in it may hold half a character."""
+    for entry in value.items() if isinstance(value, dict) else ():
+        for each in entry:
+            if isinstance(each, str) and has_surrogates(each):
+                raise Rejected
+    return value
+
+
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object in which no used name stands twice."""
     names = [name for name, _ in pairs if name in CONVERSIONS]
@@ -108,7 +145,7 @@ def read_ndjson(data: bytes) -> list[dict[str, Any]]:
     lines = [line for line in data.decode().removeprefix("\ufeff").split("\n") if line.strip(" \t\r")]
     for row, line in enumerate(lines, 1):
         try:
-            values = json.loads(line, object_pairs_hook=unique)
+            values = checked(json.loads(line, object_pairs_hook=unique, parse_constant=strict))
         except (Rejected, ValueError):
             continue
         found = record(values) if isinstance(values, dict) else None

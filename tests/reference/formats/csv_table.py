@@ -24,6 +24,6 @@ def rows(data: bytes) -> Iterator[tuple[int, dict[str, str] | None]]:
         yield number, dict(zip(header, cells, strict=True)) if len(cells) == len(header) else None
 
 
-def has_controls(text: str) -> bool:
+def has_controls(text: str, allowed: str = "") -> bool:
     """ASCII control characters, which no used field may hold."""
-    return any(ord(character) < 0x20 or ord(character) == 0x7F for character in text)
+    return any((ord(each) < 0x20 or ord(each) == 0x7F) and each not in allowed for each in text)

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from tests.reference.formats.canonical import Rejected
+from tests.reference.formats.canonical import Rejected, checked, strict
 from tests.reference.formats.csv_table import has_controls
-from tests.reference.formats.reports import has_srs
+from tests.reference.formats.reports import has_srs, is_report
 from tests.reference.formats.times import parse_time
 
 PLAIN = {
@@ -17,21 +17,20 @@ PLAIN = {
     "Connectors": "connector",
 }
 DIRECTIONS = {"inbound": "inbound", "outbound": "outbound", "intra-org": "internal"}
-LOCATIONS = {"quarantine": "quarantined", "failed": "failed", "dropped": "dropped"}
-SPF = {"pass", "fail", "softfail", "neutral", "none", "permerror", "temperror"}
-DKIM = (SPF - {"softfail"}) | {"policy", "timeout"}
-DMARC = {"pass", "fail", "none", "bestguesspass", "permerror", "temperror"}
+LOCATIONS = {
+    "quarantine": "quarantined",
+    "failed": "failed",
+    "dropped": "dropped",
+    **dict.fromkeys(("inbox/folder", "on-premises/external", "junk folder", "deleted items"), "delivered"),
+}
 
 
 def read(data: bytes) -> list[dict[str, Any]]:
-    """Rows are counted as they come: a wrapper with several is as many."""
+    """The entries of a wrapper share the number of its line."""
     records = []
-    number = 0
-    for line in data.decode().removeprefix("\ufeff").split("\n"):
-        if not line.strip(" \t\r"):
-            continue
+    lines = [line for line in data.decode().removeprefix("\ufeff").split("\n") if line.strip(" \t\r")]
+    for number, line in enumerate(lines, 1):
         for tenant, row in unwrapped(line):
-            number += 1
             record = None if row is None else row_record(row, tenant)
             if record is not None:
                 records.append({"row": number, **record})
@@ -41,7 +40,7 @@ def read(data: bytes) -> list[dict[str, Any]]:
 def unwrapped(line: str) -> list[tuple[str | None, dict[str, Any] | None]]:
     """(tenant, row) of a line; a row of None is rejected."""
     try:
-        value = json.loads(line, object_pairs_hook=unique)
+        value = checked(json.loads(line, object_pairs_hook=unique, parse_constant=strict))
     except (Rejected, ValueError):
         return [(None, None)]
     if not isinstance(value, dict):
@@ -104,7 +103,7 @@ def state(row: dict[str, Any]) -> dict[str, Any]:
 def spam(row: dict[str, Any]) -> dict[str, Any]:
     """OriginalThreatTypes where present, else ThreatTypes; null is no threat, an absent column not recorded."""
     name = "OriginalThreatTypes" if row.get("OriginalThreatTypes") else "ThreatTypes"
-    if name not in row or row.get("EmailDirection") == "Inbound":
+    if name not in row or row.get("EmailDirection") in {"Inbound", "Intra-org"}:
         return {}
     threats = {threat.strip().lower() for threat in (row[name] or "").split(",")} - {""}
     if threats & {"spam", "phish"}:
@@ -113,23 +112,26 @@ def spam(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def authentication(row: dict[str, Any]) -> dict[str, Any]:
-    """AuthenticationDetails, an object written as text; words outside the vocabulary are not recorded."""
+    """AuthenticationDetails, an object written as text; what submission stamped on a mailbox's mail says nothing."""
     try:
         details = json.loads(row.get("AuthenticationDetails") or "null")
     except ValueError:
         return {}
     if not isinstance(details, dict):
         return {}
-    found = {}
-    for name, words in (("spf", SPF), ("dkim", DKIM), ("dmarc", DMARC)):
-        word = details.get(name.upper())
-        if isinstance(word, str) and word.lower() in words:
-            found[name] = word.lower()
+    words = {name.lower(): word for name, word in details.items()}
+    found = {name: words[name].lower() for name in ("spf", "dkim", "dmarc") if words.get(name)}
+    if row.get("SenderObjectId") and found.get("spf", "none") == found.get("dkim", "none") == "none":
+        return {}
     return found
 
 
 def sender_signs(row: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    without_client = not row.get("SenderIPv4") and not row.get("SenderIPv6")
+    senders = (row.get("SenderFromAddress"), row.get("SenderMailFromAddress"))
+    if without_client and any(is_report(sender, row.get("Subject")) for sender in senders):
+        found["kind"] = "ndr"
     if row.get("SenderObjectId"):
         found["submitted"] = True
     if row.get("ForwardingInformation") not in {None, "", "[]"} or has_srs(row.get("SenderMailFromAddress")):

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.reference.formats import custom_data
 from tests.reference.formats.csv_table import has_controls, rows
-from tests.reference.formats.reports import has_srs
+from tests.reference.formats.reports import has_srs, is_exchange, is_postmaster, is_report
 from tests.reference.formats.steps import recipients, status
 from tests.reference.formats.times import parse_time
 
@@ -16,10 +16,10 @@ PLAIN = {
     "network_message_id": "network_message_id",
     "tenant_id": "tenant_id",
     "original_client_ip": "client_ip",
-    "connector_id": "connector",
 }
 EVENTS = {
     "SEND": "delivered",
+    "SENDEXTERNAL": "delivered",
     "DELIVER": "delivered",
     "FAIL": "failed",
     "BADMAIL": "failed",
@@ -63,11 +63,12 @@ def row_records(cells: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def client(cells: dict[str, str]) -> dict[str, Any]:
-    """The RECEIVE row knows the host that handed the message over, where no original address is logged."""
-    is_receive = cells.get("event_id") == "RECEIVE" and cells.get("source") == "SMTP"
-    if not is_receive or cells.get("original_client_ip"):
+    """The RECEIVE row knows the connector, and the client where no original address is logged."""
+    if cells.get("event_id") != "RECEIVE" or cells.get("source") != "SMTP":
         return {}
-    names = {"client_ip": "client_ip", "client_hostname": "helo"}
+    names = {"connector_id": "connector"}
+    if cells.get("client_ip") and not cells.get("original_client_ip"):
+        names |= {"client_ip": "client_ip", "client_hostname": "helo"}
     return {column: cells[name] for name, column in names.items() if cells.get(name)}
 
 
@@ -81,8 +82,8 @@ def verdict(cells: dict[str, str], direction: str | None) -> dict[str, Any]:
     report = custom_data.filter_report(text)
     if report.get("SFP", "").isdecimal():
         found["sfp"] = int(report["SFP"])
-    outbound = direction == "outbound" or "sfp" in found
-    if outbound and direction != "inbound" and (report.get("SFV") or report.get("CAT")):
+    outbound = "sfp" in found or (direction != "inbound" and cells.get("directionality") != "Incoming")
+    if outbound and (report.get("SFV") or report.get("CAT")):
         found["spam"] = report.get("SFV") == "SPM" or report.get("CAT") == "OSPM"
     return found
 
@@ -90,13 +91,24 @@ def verdict(cells: dict[str, str], direction: str | None) -> dict[str, Any]:
 def evidence(cells: dict[str, str]) -> dict[str, Any]:
     """What the row's source and event prove about the message."""
     found: dict[str, Any] = {}
-    if cells.get("source") == "MAILBOXRULE" or has_srs(cells.get("return_path")):
+    is_reply = cells.get("source") == "MAILBOXRULE" and cells.get("return_path") == "<>"
+    ruled = cells.get("source") == "MAILBOXRULE" and not is_reply
+    if ruled or cells.get("event_id") == "REDIRECT" or has_srs(cells.get("return_path")):
         found["forwarded"] = True
     if cells.get("source") == "STOREDRIVER" and cells.get("event_id") in {"SUBMIT", "RECEIVE"}:
         found["submitted"] = True
-    if cells.get("source") == "DSN" or cells.get("event_id") == "DSN":
-        found["kind"] = "ndr"
-    return found
+    return found | kind(cells)
+
+
+def kind(cells: dict[str, str]) -> dict[str, Any]:
+    """A report has the null reverse-path, or Exchange's sender where the path is not recorded."""
+    sender, path = cells.get("sender_address"), cells.get("return_path", "")
+    if path == "<>" or (not path and (is_postmaster(sender) or is_exchange(sender))):
+        if cells.get("source") == "DSN" or cells.get("event_id") == "DSN":
+            return {"kind": "ndr"}
+        if is_report(sender, cells.get("message_subject")):
+            return {"kind": "ndr"}
+    return {}
 
 
 def each_recipient(cells: dict[str, str]) -> list[dict[str, Any]]:
@@ -115,9 +127,9 @@ def outcome(cells: dict[str, str], address: str | None, states: list[tuple[str, 
     ended = EVENTS.get(cells.get("event_id", "")) or status(steps)
     found: dict[str, Any] = {"status": ended} if ended else {}
     texts = [part.strip() for part in custom_data.split(cells.get("recipient_status", "")) if "##" not in part]
-    if ended in {"failed", "pending"} and any(texts):
+    if ended == "failed" and any(texts):
         found["status_text"] = texts[0]
         code = CODE.search(texts[0])
-        if code and ended == "failed":
+        if code:
             found["status_code"] = code[0]
     return found

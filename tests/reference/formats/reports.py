@@ -20,6 +20,15 @@ def is_report(sender: str | None, subject: str | None) -> bool:
     return sender.rpartition("@")[0].lower() == "postmaster" and subject.strip().casefold().startswith(prefixes())
 
 
+def is_postmaster(sender: str | None) -> bool:
+    return (sender or "").rpartition("@")[0].lower() == "postmaster"
+
+
+def is_exchange(sender: str | None) -> bool:
+    """The sender of Exchange's own reports."""
+    return (sender or "").rpartition("@")[0].lower() == "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e"
+
+
 def has_srs(sender: str | None) -> bool:
     """SRS in the forms of Microsoft 365 (`+SRS=`, case lost on the way) and of others (`SRS0=`, `SRS1=`)."""
     local = (sender or "").strip("<>").rpartition("@")[0].lower()

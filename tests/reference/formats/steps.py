@@ -1,6 +1,7 @@
 """recipient_status: `address##Step, Step` for each recipient, joined by `;`."""
 
 LAST_STEP = {
+    "receive": "pending",
     "send": "delivered",
     "deliver": "delivered",
     "delivered": "delivered",

@@ -54,9 +54,14 @@ def signs(cells: dict[str, str], shared: dict[str, Any]) -> dict[str, Any]:
         return found  # no such column, or an address in it
     if is_report(sender, cells.get("message_subject")):
         found["kind"] = "ndr"
-    elif is_mailbox(sender) and shared.get("direction") != "inbound" and "forwarded" not in found:
+    elif is_mailbox(sender) and not came_from_outside(cells):
         found["submitted"] = True
     return found
+
+
+def came_from_outside(cells: dict[str, str]) -> bool:
+    """The client's address is kept for ten days only; a connector or the direction still tells."""
+    return bool(cells.get("connector_id")) or cells.get("directionality") in {"1", "Incoming"}
 
 
 def is_mailbox(sender: str | None) -> bool:
