@@ -153,6 +153,8 @@ CUSTOM_DATA = (
     "S:SFA=SUM|SFV=NSPM|IPV=NLI|SCL=1|DI=SN|SFP=1101;",
     "S:SFA=SUM|SFV=NSPM|IPV=NLI|SCL=1|DI=SN|SFP=1023;S:OutboundIpPoolName=HighRiskRelayOutboundPool",
     "S:AMA=SUM|v=1|action=b|error=|atch=1;S:AMA=EV|engine=M|v=1|sig=1.155",
+    "S:TRA=ETR|ruleId=19a25eb2|action=RedirectMessage|sev=1|mode=Enforce",
+    "S:TRA=ETR|ruleId=19a25eb2|action=ApplyHtmlDisclaimer|sev=1|mode=Enforce",
 )
 
 
@@ -180,7 +182,7 @@ def extended_row(random: Random) -> dict[str, str]:
         "recipient_status": status,
         "total_bytes": random.choice(("7631", "1e5", "007")),
         "recipient_count": str(len(recipients)),
-        "related_recipient_address": "",
+        "related_recipient_address": random.choice(("", "all@contoso.com")) if event == "EXPAND" else "",
         "reference": "",
         "message_subject": random.choice(SUBJECTS),
         "sender_address": random.choice((*SENDERS, "")),
@@ -308,7 +310,7 @@ def emailevents_row(random: Random) -> dict[str, Any]:
         row["SenderMailFromAddress"] = random.choice((1, True, ["ann@contoso.com"], {"a": 1}))
     if wrong > 0.97:
         row["InternetMessageId"] = "<1\u0000@contoso.com>"
-    return keys_in_any_order(random, row) | {"Timestamp": row["Timestamp"], "NetworkMessageId": row["NetworkMessageId"]}
+    return keys_in_any_order(random, row) | {name: row[name] for name in ("SenderFromAddress", "RecipientEmailAddress")}
 
 
 def emailevents_value(random: Random) -> Any:
@@ -459,7 +461,9 @@ def message(random: Random) -> str:
     if random.random() < 0.85:
         lines.append(hop(random))
     lines += random.sample(STAMPS, random.randrange(4))
-    lines += INSIDE
+    lines.append(INSIDE[0])
+    if random.random() < 0.8:
+        lines += [*random.sample(STAMPS, random.randrange(2)), INSIDE[1]]
     if random.random() < 0.2:
         lines += [hop(random), *random.sample(STAMPS, random.randrange(2))]
     lines += marks(random)

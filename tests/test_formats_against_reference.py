@@ -92,7 +92,8 @@ def test_blocks_and_compression_do_not_matter(twin, data):
 @EVERY
 @given(random=files.RANDOMS)
 def test_the_format_is_recognised(twin, random):
-    """A file with rows is recognised by its content."""
+    """A file with rows is recognised by its content; the first line of NDJSON must be an object."""
     data = twin.make(random).encode()
-    if twin.read(data):
+    begins = data.lstrip().startswith(b"{") or twin.format not in {"emailevents", "ndjson"}
+    if begins and twin.read(data):
         assert detect(data[: 64 << 10], "test").name == twin.format

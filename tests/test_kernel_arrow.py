@@ -5,11 +5,13 @@ import functools
 import struct
 import threading
 from datetime import UTC, datetime
+from random import Random
 
 import pyarrow as pa
 import pytest
 
 from poolsift._native.core import DnsTable, DomainMemo, Kernel
+from poolsift._native.nouns import split_mailbox
 from poolsift.domain_facts import canonical_domain, organizational_domain
 
 RULES = ["not_outbound", "blocked", "relay_unauthenticated", "normal", "undetermined"]
@@ -72,7 +74,9 @@ def spec(**changes):
         "ndr_senders": ["microsoftexchange329e71ec88ae4615bbc36ab6ce41109e"],
         "postmasters": ["postmaster", "mailer-daemon"],
         "tenants": [tenant],
-        "dns": DnsTable.build(["contoso.com", "bad.example", "bad.example"], ["A", "A", "MX"], ["present", "absent", "absent"], [0] * 3),
+        "dns": DnsTable.build(
+            ["contoso.com", "bad.example", "bad.example"], ["A", "A", "MX"], ["present", "absent", "absent"], [0] * 3
+        ),
     }
     return base | changes
 
@@ -126,12 +130,22 @@ RECORDS = [
 TEXT = ("tenant_id kind direction mail_from header_from recipient client_ip outbound_ip outbound_host outbound_ip_pool_name spf dkim "
         "dmarc dkim_domain status status_code status_text connector").split()  # fmt: skip
 BOOLS = ["accepted", "spam", "forwarded", "submitted"]
-SCHEMA = pa.schema([("time", pa.timestamp("us", tz="UTC")), ("sfp", pa.int32()), *[(name, pa.string()) for name in TEXT], *[(name, pa.bool_()) for name in BOOLS]])
+SCHEMA = pa.schema(
+    [
+        ("time", pa.timestamp("us", tz="UTC")),
+        ("sfp", pa.int32()),
+        *[(name, pa.string()) for name in TEXT],
+        *[(name, pa.bool_()) for name in BOOLS],
+    ]
+)
 BATCH = pa.RecordBatch.from_pylist([{"tenant_id": CONTOSO} | record for record in RECORDS], schema=SCHEMA)
 
 
 def with_texts(cast):
-    return pa.RecordBatch.from_arrays([cast(column) if pa.types.is_string(column.type) else column for column in BATCH.columns], names=BATCH.schema.names)
+    return pa.RecordBatch.from_arrays(
+        [cast(column) if pa.types.is_string(column.type) else column for column in BATCH.columns],
+        names=BATCH.schema.names,
+    )
 
 
 def dictionary(index_type, value_type=None):
@@ -144,7 +158,9 @@ def dictionary(index_type, value_type=None):
 
 def runs(column):
     ends, values = zip(*[(number + 1, value) for number, value in enumerate(column)], strict=True)
-    return pa.RunEndEncodedArray.from_arrays(pa.array(ends, pa.int32()), pa.array([value.as_py() for value in values], column.type))
+    return pa.RunEndEncodedArray.from_arrays(
+        pa.array(ends, pa.int32()), pa.array([value.as_py() for value in values], column.type)
+    )
 
 
 def null_in_dictionary(column):
@@ -157,7 +173,9 @@ def null_in_dictionary(column):
 
 def unaligned(column):
     """The same column with every buffer one byte off its alignment."""
-    moved = [None if buffer is None else pa.py_buffer(b"\0" + buffer.to_pybytes()).slice(1) for buffer in column.buffers()]
+    moved = [
+        None if buffer is None else pa.py_buffer(b"\0" + buffer.to_pybytes()).slice(1) for buffer in column.buffers()
+    ]
     return pa.Array.from_buffers(column.type, len(column), moved, -1, column.offset)
 
 
@@ -167,13 +185,22 @@ LAYOUTS = {
     "binary": lambda column: column.cast(pa.binary()),
     "large binary": lambda column: column.cast(pa.large_binary()),
     "binary view": lambda column: column.cast(pa.binary()).cast(pa.binary_view()),
-    **{f"dictionary {kind}": dictionary(kind) for kind in map(str, (pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.int32(), pa.uint32(), pa.int64(), pa.uint64()))},
+    **{
+        f"dictionary {kind}": dictionary(kind)
+        for kind in map(
+            str, (pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.int32(), pa.uint32(), pa.int64(), pa.uint64())
+        )
+    },
     "dictionary of large": dictionary(pa.int32(), pa.large_string()),
     "null in dictionary": null_in_dictionary,
     "runs": runs,
     "unaligned": unaligned,
-    "slice": lambda column: pa.concat_arrays([pa.array(["x" * 40, None, ""], pa.string()), column, pa.array(["tail"])]).slice(3, len(column)),
-    "slice of views": lambda column: pa.concat_arrays([pa.array(["x" * 40, None], pa.string()), column]).cast(pa.string_view()).slice(2),
+    "slice": lambda column: pa.concat_arrays(
+        [pa.array(["x" * 40, None, ""], pa.string()), column, pa.array(["tail"])]
+    ).slice(3, len(column)),
+    "slice of views": lambda column: (
+        pa.concat_arrays([pa.array(["x" * 40, None], pa.string()), column]).cast(pa.string_view()).slice(2)
+    ),
     "slice of dictionary": lambda column: pa.concat_arrays([pa.array(["y"]), column]).dictionary_encode().slice(1),
     "slice of runs": lambda column: runs(pa.concat_arrays([pa.array(["y"]), column])).slice(1),
 }
@@ -207,7 +234,9 @@ class TestLayouts:
         assert [expected[row % len(expected)] for row in range(rows)] == classify(kernel, many).to_pylist()
 
     def test_null_columns_and_unknown_columns_say_nothing(self, kernel):
-        nulls = pa.RecordBatch.from_arrays([pa.nulls(2)] * len(SCHEMA.names) + [pa.array([1.5, 2.5])], names=[*SCHEMA.names, "subject"])
+        nulls = pa.RecordBatch.from_arrays(
+            [pa.nulls(2)] * len(SCHEMA.names) + [pa.array([1.5, 2.5])], names=[*SCHEMA.names, "subject"]
+        )
         expected = classify(kernel, pa.RecordBatch.from_arrays([pa.array([None, None], pa.string())], names=["spf"]))
 
         assert expected.equals(classify(kernel, nulls))
@@ -225,18 +254,35 @@ class TestLayouts:
         assert [0, 2] == [row["evidence"] & 3 for row in classify(kernel, batch).to_pylist()]
 
     @pytest.mark.parametrize(
-        "kind", [pa.timestamp("s"), pa.timestamp("ms", tz="UTC"), pa.timestamp("us"), pa.timestamp("ns"), pa.date32(), pa.date64()], ids=str
+        "kind",
+        [
+            pa.timestamp("s"),
+            pa.timestamp("ms", tz="UTC"),
+            pa.timestamp("us"),
+            pa.timestamp("ns"),
+            pa.date32(),
+            pa.date64(),
+        ],
+        ids=str,
     )
     def test_times_of_any_unit(self, kernel, kind):
         """Before 2020-09-13 the lenient profile holds, without time the other."""
         texts = ["a@other.example"] * 3
         times = pa.array([datetime(1960, 1, 1), datetime(2024, 1, 1), None], pa.timestamp("s")).cast(kind)
-        batch = pa.RecordBatch.from_arrays([times, pa.array(texts), pa.array(["fail"] * 3), pa.array(["none"] * 3)], names=["time", "mail_from", "spf", "dkim"])
+        batch = pa.RecordBatch.from_arrays(
+            [times, pa.array(texts), pa.array(["fail"] * 3), pa.array(["none"] * 3)],
+            names=["time", "mail_from", "spf", "dkim"],
+        )
 
         assert ["normal", "relay", "relay"] == [row["pool"] for row in classify(kernel, batch).to_pylist()]
 
     def test_addresses_of_any_type(self, kernel):
-        values = {pa.string(): "40.95.1.2", pa.binary(4): bytes([40, 95, 1, 2]), pa.binary(16): bytes(10) + b"\xff\xff" + bytes([40, 95, 1, 2]), pa.uint32(): 0x285F0102}
+        values = {
+            pa.string(): "40.95.1.2",
+            pa.binary(4): bytes([40, 95, 1, 2]),
+            pa.binary(16): bytes(10) + b"\xff\xff" + bytes([40, 95, 1, 2]),
+            pa.uint32(): 0x285F0102,
+        }
         for kind, value in values.items():
             batch = pa.RecordBatch.from_arrays([pa.array([None, value], kind)], names=["outbound_ip"])
 
@@ -256,7 +302,9 @@ class TestOutput:
         column = classify(kernel, BATCH)["observed_pool"]
         indices = pa.Array.from_buffers(pa.int8(), len(column), [None, column.indices.buffers()[1]])
 
-        assert {0} == {index for index, value in zip(indices.to_pylist(), column.to_pylist(), strict=True) if value is None}
+        assert {0} == {
+            index for index, value in zip(indices.to_pylist(), column.to_pylist(), strict=True) if value is None
+        }
 
     def test_verdicts_outlive_kernel_memo_and_input(self):
         verdicts = classify(Kernel(spec()), BATCH)["sender_domain"]
@@ -281,7 +329,9 @@ class TestVerdicts:
                     "relay", "blocked", "normal", "normal"]  # fmt: skip
 
         assert expected == [row["pool"] for row in rows]
-        assert ["investigate", "accept_domain", "enable_enhanced_filtering", "get_direction"] == [rows[number]["fix"] for number in (1, 2, 3, 4)]
+        assert ["investigate", "accept_domain", "enable_enhanced_filtering", "get_direction"] == [
+            rows[number]["fix"] for number in (1, 2, 3, 4)
+        ]
         assert "contact_microsoft" == rows[11]["fix"]
         assert "user@source.example" == rows[8]["srs_sender"]
         assert "xn--bcher-kva.example" == rows[6]["sender_domain"]
@@ -294,19 +344,32 @@ class TestVerdicts:
 
     def test_dkim_needs_no_question_for_names_far_apart(self, kernel):
         memo = DomainMemo(kernel)
-        batch = pa.RecordBatch.from_pylist([{"header_from": "a@brand.example", "dkim": "pass", "dkim_domain": "brand.invalid,esp.example.net"}])
+        batch = pa.RecordBatch.from_pylist(
+            [{"header_from": "a@brand.example", "dkim": "pass", "dkim_domain": "brand.invalid,esp.example.net"}]
+        )
 
         assert [] == kernel.names(*batch.__arrow_c_array__(), memo)
 
     def test_domains_that_resolve(self, kernel):
-        domains = {"contoso.com": "yes", "bad.example": "no", "elsewhere.example": "unknown", "printer.local": "no", "localhost": "no", "[192.0.2.1]": "unknown"}
+        domains = {
+            "contoso.com": "yes",
+            "bad.example": "no",
+            "elsewhere.example": "unknown",
+            "printer.local": "no",
+            "localhost": "no",
+            "[192.0.2.1]": "unknown",
+        }
 
         assert domains == {domain: fact(one(kernel, mail_from=f"a@{domain}")["evidence"], 1) for domain in domains}
 
     def test_a_conflict_between_sources(self, kernel):
         row = one(kernel, outbound_ip_pool_name="HighRiskPool", outbound_ip="40.92.1.1", sfp=1023)
 
-        assert ("high_risk", "pool_name", True) == (row["observed_pool"], row["observed_from"], bool(row["evidence"] >> 20 & 1))
+        assert ("high_risk", "pool_name", True) == (
+            row["observed_pool"],
+            row["observed_from"],
+            bool(row["evidence"] >> 20 & 1),
+        )
 
     def test_sfp_1023_makes_relay_high_risk(self, kernel):
         row = one(kernel, outbound_ip="40.95.1.1", sfp=1023)
@@ -320,14 +383,25 @@ class TestVerdicts:
         assert ("consumer", "not_outbound", "not_outbound") == (host["observed_pool"], host["pool"], tenant["pool"])
 
     def test_several_tenants(self):
-        tenants = [{"id": f"T-{number}", "accepted": [(f"t{number}.example", False)], "learned": number == 2, "own": [], "gateways": []} for number in range(3)]
+        tenants = [
+            {
+                "id": f"T-{number}",
+                "accepted": [(f"t{number}.example", False)],
+                "learned": number == 2,
+                "own": [],
+                "gateways": [],
+            }
+            for number in range(3)
+        ]
         kernel = Kernel(spec(tenants=tenants))
         rows = [{"tenant_id": tenant, "mail_from": "a@t1.example"} for tenant in ("t-0", "T-1", "t-2", "t-9", None)]
         batch = pa.RecordBatch.from_pylist(rows)
 
         for column in (batch["mail_from"], batch["mail_from"].dictionary_encode()):
             encoded = pa.RecordBatch.from_arrays([batch["tenant_id"], column], names=["tenant_id", "mail_from"])
-            assert ["no", "yes", "unknown", "unknown", "unknown"] == [fact(row["evidence"], 5) for row in classify(kernel, encoded).to_pylist()]
+            assert ["no", "yes", "unknown", "unknown", "unknown"] == [
+                fact(row["evidence"], 5) for row in classify(kernel, encoded).to_pylist()
+            ]
 
     def test_rows_without_time_under_a_dated_profile_are_counted(self, kernel):
         memo = DomainMemo(kernel)
@@ -337,9 +411,93 @@ class TestVerdicts:
 
     def test_pool_names_that_no_table_knows_are_counted(self, kernel):
         memo = DomainMemo(kernel)
-        classify(kernel, pa.RecordBatch.from_pylist([{"outbound_ip_pool_name": name} for name in ("NewPool", "NewPool", "highrisk", None)]), memo)
+        classify(
+            kernel,
+            pa.RecordBatch.from_pylist(
+                [{"outbound_ip_pool_name": name} for name in ("NewPool", "NewPool", "highrisk", None)]
+            ),
+            memo,
+        )
 
         assert {"NewPool": 2} == memo.unseen_pool_names()
+
+
+class TestPlainAddresses:
+    """The kernel reads plain addresses by bit masks; the whole grammar is their twin."""
+
+    def addresses(self, seed):
+        random = Random(seed)
+        pieces = [
+            "a",
+            "Z",
+            "9",
+            ".",
+            ".",
+            "-",
+            "--",
+            "_",
+            "@",
+            "@",
+            "=",
+            "+",
+            "xn--a",
+            "é",
+            " ",
+            "<",
+            ">",
+            '"',
+            "host",
+            "example.com",
+            "Q" * 15,
+            "[192.0.2.1]",
+            "!",
+            "\x7f",
+        ]
+        for size in range(20_000):
+            yield "".join(random.choices(pieces, k=size % 9 + 1))
+            yield (
+                "user"
+                + "".join(random.choices(pieces, k=2))
+                + "@mail"
+                + "".join(random.choices(pieces, k=2))
+                + "example"
+            )
+        for size in range(50, 70):
+            yield from (
+                "a@" + "d" * size,
+                "l" * size + "@b.example",
+                "a@" + "d" * (size - 8) + ".example",
+                "a" * (size - 6) + "@b.c-d",
+                "ab@" + "e." * (size // 2) + "f",
+            )
+
+    def test_the_sender_domain_is_that_of_the_grammar(self, kernel):
+        texts = list(self.addresses(1))
+        expected = []
+        for text in texts:
+            kind, _, domain = split_mailbox(text.encode())
+            name = domain.decode()
+            expected.append(
+                {"domain": name.lower(), "literal": name.lower(), "domain_needs_idna": canonical_domain(name)}.get(kind)
+            )
+
+        assert (
+            expected
+            == classify(kernel, pa.RecordBatch.from_arrays([pa.array(texts)], names=["mail_from"]))[
+                "sender_domain"
+            ].to_pylist()
+        )
+
+    def test_a_domain_that_signed_is_compared_as_the_grammar_says(self, kernel):
+        names = [text.partition("@")[2] for text in self.addresses(2)]
+        batch = pa.RecordBatch.from_pylist(
+            [{"header_from": "a@brand.invalid", "dkim": "pass", "dkim_domain": f"{name},"} for name in names]
+        )
+        lists = pa.RecordBatch.from_pylist(
+            [{"header_from": "a@brand.invalid", "dkim": "pass", "dkim_domain": name} for name in names]
+        )
+
+        assert classify(kernel, batch)["evidence"].equals(classify(kernel, lists)["evidence"])
 
 
 class TestMemo:
@@ -357,7 +515,10 @@ class TestMemo:
         assert [] == kernel.names(*BATCH.__arrow_c_array__(), memo)
 
     def test_an_alias_and_its_canonical_form_are_one_name(self, kernel):
-        rows = [{"mail_from": f"a@{domain}", "header_from": "b@xn--bcher-kva.example"} for domain in ("bücher.example", "xn--bcher-kva.example", "buecher.example")]
+        rows = [
+            {"mail_from": f"a@{domain}", "header_from": "b@xn--bcher-kva.example"}
+            for domain in ("bücher.example", "xn--bcher-kva.example", "buecher.example")
+        ]
         evidence = [row["evidence"] for row in classify(kernel, pa.RecordBatch.from_pylist(rows)).to_pylist()]
 
         assert [("yes", 0), ("yes", 0), ("unknown", 1)] == [(fact(word, 5), word >> 19 & 1) for word in evidence]
@@ -383,7 +544,10 @@ class TestMemo:
     def test_threads_with_their_own_memos(self, kernel):
         expected = classify(kernel, BATCH)
         results = []
-        threads = [threading.Thread(target=lambda: results.extend(classify(kernel, BATCH) for _ in range(20))) for _ in range(4)]
+        threads = [
+            threading.Thread(target=lambda: results.extend(classify(kernel, BATCH) for _ in range(20)))
+            for _ in range(4)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -434,14 +598,18 @@ def broken(sound, buffer, content):
 @lazily
 def plain(offsets, kind=None, code="i"):
     buffer = bytearray(struct.calcsize(f"{len(offsets)}{code}"))
-    array = pa.Array.from_buffers(kind or pa.string(), len(offsets) - 1, [None, pa.py_buffer(buffer), pa.py_buffer(b"x" * 32)])
+    array = pa.Array.from_buffers(
+        kind or pa.string(), len(offsets) - 1, [None, pa.py_buffer(buffer), pa.py_buffer(b"x" * 32)]
+    )
     return broken(array, buffer, struct.pack(f"{len(offsets)}{code}", *offsets))
 
 
 @lazily
 def view(size, prefix, number, offset):
     buffer = bytearray(32)
-    array = pa.Array.from_buffers(pa.string_view(), 2, [None, pa.py_buffer(buffer), pa.py_buffer(b"abcdefghijklmnopqrst")])
+    array = pa.Array.from_buffers(
+        pa.string_view(), 2, [None, pa.py_buffer(buffer), pa.py_buffer(b"abcdefghijklmnopqrst")]
+    )
     return broken(array, buffer, bytes(16) + struct.pack("<i4sii", size, prefix, number, offset))
 
 
@@ -449,7 +617,9 @@ def view(size, prefix, number, offset):
 def indices(*values, kind="b"):
     buffer = bytearray(struct.calcsize(f"{len(values)}{kind}"))
     index_type = {"b": pa.int8(), "B": pa.uint8(), "q": pa.int64(), "Q": pa.uint64()}[kind]
-    array = pa.DictionaryArray.from_buffers(pa.dictionary(index_type, pa.string()), len(values), [None, pa.py_buffer(buffer)], pa.array(["pass", "fail"]))
+    array = pa.DictionaryArray.from_buffers(
+        pa.dictionary(index_type, pa.string()), len(values), [None, pa.py_buffer(buffer)], pa.array(["pass", "fail"])
+    )
     return broken(array, buffer, struct.pack(f"{len(values)}{kind}", *values))
 
 
@@ -481,7 +651,12 @@ class TestBrokenBuffers:
             kernel.names(*capsules, DomainMemo(kernel))
 
     def test_what_null_slots_hold_does_not_matter(self, kernel):
-        masked = pa.DictionaryArray.from_buffers(pa.dictionary(pa.int8(), pa.string()), 2, [pa.py_buffer(b"\1"), pa.py_buffer(b"\1\x7f")], pa.array(["pass", "fail"]))
+        masked = pa.DictionaryArray.from_buffers(
+            pa.dictionary(pa.int8(), pa.string()),
+            2,
+            [pa.py_buffer(b"\1"), pa.py_buffer(b"\1\x7f")],
+            pa.array(["pass", "fail"]),
+        )
         batch = pa.RecordBatch.from_arrays([masked], names=["spf"])
 
         assert ["no", "unknown"] == [fact(row["evidence"], 6) for row in classify(kernel, batch).to_pylist()]
@@ -504,7 +679,17 @@ pointer_of.argtypes = [ctypes.py_object, ctypes.c_char_p]
 class TestBrokenStructs:
     @pytest.mark.parametrize(
         ("field", "value"),
-        [("length", -1), ("length", 2), ("offset", -1), ("offset", 2**63 - 2), ("n_buffers", 2), ("n_buffers", 0), ("n_children", 1), ("buffers", None), ("release", None)],
+        [
+            ("length", -1),
+            ("length", 2),
+            ("offset", -1),
+            ("offset", 2**63 - 2),
+            ("n_buffers", 2),
+            ("n_buffers", 0),
+            ("n_children", 1),
+            ("buffers", None),
+            ("release", None),
+        ],
     )
     def test_a_broken_child_is_refused(self, kernel, field, value):
         schema, array = pa.RecordBatch.from_pylist([{"spf": "pass"}] * 3).__arrow_c_array__()
@@ -517,7 +702,10 @@ class TestBrokenStructs:
         finally:
             setattr(child, field, kept)
 
-    @pytest.mark.parametrize(("field", "value"), [("length", -1), ("length", 2**40), ("n_buffers", 2), ("n_children", 2), ("offset", -5), ("release", None)])
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [("length", -1), ("length", 2**40), ("n_buffers", 2), ("n_children", 2), ("offset", -5), ("release", None)],
+    )
     def test_a_broken_batch_is_refused(self, kernel, field, value):
         schema, array = pa.RecordBatch.from_pylist([{"spf": "pass"}]).__arrow_c_array__()
         whole = pointer_of(array, b"arrow_array").contents
@@ -562,7 +750,10 @@ class TestSpec:
             ({"fixes": b""}, "table of fixes"),
             ({"prefixes": [(b"123", 8, None, None, 0)]}, "expected 4 or 16"),
             ({"prefixes": [(bytes(4), 8, None, None, 9)]}, "no observed pool"),
-            ({"tenants": [{"id": "A", "accepted": [], "learned": False, "own": [], "gateways": []}] * 2}, "stands twice"),
+            (
+                {"tenants": [{"id": "A", "accepted": [], "learned": False, "own": [], "gateways": []}] * 2},
+                "stands twice",
+            ),
         ],
     )
     def test_a_spec_that_contradicts_itself_is_refused(self, changes, text):

@@ -88,14 +88,18 @@ void Classifier::decode(Block& block) const {
   }
 }
 
-/// Fetches what judging the block will read of the memo: memory far away is asked for all at once.
-void Classifier::prefetch(const Block& block) const {
+/// Fetches what judging the block will read of the memo, DNS included: memory far away is asked for all at once.
+void Classifier::prefetch(const Block& block) {
   const auto& rows = stage_.rows();
   for (std::int64_t row = block.first; row < block.end; ++row) {
     memo_.prefetch_id(sender_of(rows[static_cast<std::size_t>(row)]));
     memo_.prefetch_id(rows[static_cast<std::size_t>(row)].recipient);
   }
-  for (std::int64_t row = block.first; row < block.end; ++row) memo_.prefetch_text_of(sender_of(rows[static_cast<std::size_t>(row)]));
+  for (std::int64_t row = block.first; row < block.end; ++row) {
+    const NameId sender = sender_of(rows[static_cast<std::size_t>(row)]);
+    memo_.prefetch_text_of(sender);
+    memo_.look_up_dns(sender);
+  }
 }
 
 void Classifier::judge(const Block& block, VerdictColumns& out) {

@@ -53,14 +53,16 @@ NameId DomainMemo::add(Slot& slot, std::uint64_t hash, std::string_view folded, 
   facts_.push_back(idna ? std::uint32_t{domain_unanswered} : kernel_.describe(folded, tenant));
   slot = {static_cast<std::uint32_t>(hash >> 32), id, offset, size, tenant};
   if (idna) needs_[id] = need_idna | need_organizational;
-  if (own_may_matter(facts_[id])) needs_[id] = need_organizational;
+  if (own_may_matter(id)) needs_[id] = need_organizational;
   if (names_.size() * 2 > slots_.size()) grow();
   return id;
 }
 
 /// Unless a record itself says whether its sender is accepted: then stage_domains asks.
-bool DomainMemo::own_may_matter(std::uint32_t facts) const noexcept {
-  if ((facts & domain_own_open) == 0) return false;
+bool DomainMemo::own_may_matter(NameId id) noexcept {
+  if ((facts_[id] & domain_own_open) == 0) return false;
+  look_up_dns(id);
+  const std::uint32_t facts = facts_[id];
   const std::uint32_t resolves = facts >> domain_resolves_shift & 3;
   if ((facts & domain_accepted) != 0) return kernel_.own_matters(resolves, yes);
   return kernel_.own_matters(resolves, no) || kernel_.own_matters(resolves, unknown);

@@ -74,7 +74,7 @@ void DomainStage::stage_tenants(const RecordBatch& batch) {
 }
 
 void DomainStage::stage_plain(const Role& role, std::int64_t first, std::int64_t end) {
-  waiting_.clear();
+  waiting_count_ = 0;
   folded_used_ = 0;
   for (std::int64_t row = first; row < end; ++row) {
     std::string_view text;
@@ -83,8 +83,8 @@ void DomainStage::stage_plain(const Role& role, std::int64_t first, std::int64_t
     read_address(role, text, rows_[static_cast<std::size_t>(row)], static_cast<std::uint32_t>(row));
   }
   constexpr std::size_t ahead = 8;  // names to be fetched while one is compared
-  for (std::size_t i = 0; i < waiting_.size(); ++i) {
-    if (i + ahead < waiting_.size()) memo_.prefetch_text(waiting_[i + ahead].hash);
+  for (std::size_t i = 0; i < waiting_count_; ++i) {
+    if (i + ahead < waiting_count_) memo_.prefetch_text(waiting_[i + ahead].hash);
     const Waiting& one = waiting_[i];
     StagedRow& staged = rows_[one.row];
     staged.*role.id = memo_.intern(one.hash, {folded_.data() + one.offset, one.size}, staged.tenant, one.idna);
@@ -116,7 +116,7 @@ void DomainStage::queue(std::string_view name, std::uint32_t row, bool idna) {
   const std::uint64_t hash = memo_.hash(name, rows_[row].tenant);
   memo_.prefetch(hash);
   const auto offset = static_cast<std::size_t>(name.data() - folded_.data());
-  waiting_.push_back({hash, row, static_cast<std::uint32_t>(offset), static_cast<std::uint16_t>(name.size()), idna});
+  waiting_[waiting_count_++] = {hash, row, static_cast<std::uint32_t>(offset), static_cast<std::uint16_t>(name.size()), idna};
   folded_used_ = offset + name.size();
 }
 
@@ -173,6 +173,7 @@ void DomainStage::ask_own(const RecordBatch& batch) {
   for (std::size_t row = 0; row < rows_.size(); ++row) {
     const std::uint8_t accepted = batch.accepted.read(static_cast<std::int64_t>(row));
     const NameId sender = sender_of(rows_[row]);
+    memo_.look_up_dns(sender);
     const std::uint32_t facts = memo_.facts(sender);
     if (accepted == 0 || (facts & domain_own_open) == 0) continue;
     if (kernel_.own_matters(facts >> domain_resolves_shift & 3, accepted)) memo_.ask_organizational(sender);

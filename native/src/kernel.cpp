@@ -132,8 +132,12 @@ std::uint32_t Kernel::describe(std::string_view name, std::uint16_t number) cons
   if (single_label || special_use_.contains(name)) facts |= domain_not_public;
   if (!single_label && tenant.accepted.contains(name)) facts |= domain_accepted;
   if (tenant.own.covers(name)) facts |= domain_own_open;
-  DnsFacts dns{DnsStatus::unlisted, DnsStatus::unlisted, DnsStatus::unlisted, false};
-  if (spec_.dns != nullptr) dns = spec_.dns->lookup(name);
+  return facts | domain_dns_open;
+}
+
+std::uint32_t Kernel::with_dns(std::uint32_t facts, std::string_view name) const noexcept {
+  facts &= ~std::uint32_t{domain_dns_open};
+  const DnsFacts dns = spec_.dns == nullptr ? DnsFacts{} : spec_.dns->lookup(name);
   if (dns.a == DnsStatus::absent && dns.mx == DnsStatus::absent && dns.aaaa == DnsStatus::present) facts |= domain_aaaa_only;
   if (dns.null_mx) facts |= domain_null_mx;
   return facts | resolves_fact(dns, (facts & domain_not_public) != 0) << domain_resolves_shift;

@@ -33,7 +33,7 @@ class Classifier {
   void open_words();
   void decode(Block& block) const;
   void decode_codes(Block& block) const;
-  void prefetch(const Block& block) const;
+  void prefetch(const Block& block);
   void judge(const Block& block, VerdictColumns& out);
   std::uint32_t evidence_of_row(const Block& block, std::int64_t at, const StagedRow& staged) const;
   std::uint8_t block_reason(const Block& block, std::int64_t at) const;

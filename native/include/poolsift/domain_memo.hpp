@@ -52,6 +52,10 @@ class DomainMemo {
   }
   void prefetch_text_of(NameId id) const noexcept { __builtin_prefetch(arena_.data() + names_[id].offset); }
 
+  /// Looks at DNS, once a name; before it the bits of DNS in facts() say nothing.
+  void look_up_dns(NameId id) noexcept {
+    if ((facts_[id] & domain_dns_open) != 0) facts_[id] = kernel_.with_dns(facts_[id], text(id));
+  }
   /// DomainFact bits; 0 for the three that are no names.
   std::uint32_t facts(NameId id) const noexcept { return facts_[id]; }
   /// The canonical form; of a name that waits for IDNA, what was logged, folded. Valid until the next intern().
@@ -96,7 +100,7 @@ class DomainMemo {
 
   Slot& find(std::uint64_t hash, std::string_view folded, std::uint16_t tenant) noexcept;
   NameId add(Slot& slot, std::uint64_t hash, std::string_view folded, std::uint16_t tenant, bool idna);
-  bool own_may_matter(std::uint32_t facts) const noexcept;
+  bool own_may_matter(NameId id) noexcept;
   void grow();
   void set_organizational(NameId id, std::string_view organizational);
 

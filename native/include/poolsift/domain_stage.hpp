@@ -108,7 +108,8 @@ class DomainStage {
   DomainMemo& memo_;
   std::vector<StagedRow> rows_;
   std::vector<std::int64_t> open_dkim_;  ///< rows whose DKIM waits for an answer
-  std::vector<Waiting> waiting_;
+  std::array<Waiting, block_rows> waiting_;
+  std::size_t waiting_count_ = 0;
   std::vector<Entry> entries_;
   std::string folded_;
   std::size_t folded_used_ = 0;

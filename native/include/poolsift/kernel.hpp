@@ -87,6 +87,7 @@ enum DomainFact : std::uint32_t {
   domain_own_open = 1 << 8,    ///< own only if its organizational domain says so, which nobody has asked yet
   domain_own = 1 << 9,
   domain_unanswered = 1 << 10,  ///< waits for IDNA
+  domain_dns_open = 1 << 11,    ///< DNS has not been looked at: most recipients and signers never need it
 };
 
 class Kernel {
@@ -106,8 +107,10 @@ class Kernel {
   TenantAnswer tenant_of(std::string_view id) const;
   /// The profile in force at a time; `known` false: the record has none.
   std::size_t profile_at(bool known, std::int64_t time_us) const noexcept;
-  /// The DomainFact bits of a canonical name.
+  /// The DomainFact bits of a canonical name but those of DNS, which are open.
   std::uint32_t describe(std::string_view name, std::uint16_t tenant) const noexcept;
+  /// The same bits with those of DNS.
+  std::uint32_t with_dns(std::uint32_t facts, std::string_view name) const noexcept;
   /// The fix of a rule, `no_value` for none; `reason` may be `no_reason`.
   std::uint8_t fix(std::uint8_t rule, std::uint8_t reason, unsigned context) const noexcept {
     return static_cast<std::uint8_t>(spec_.fixes[(rule * (block_reasons + 1) + reason) * fix_contexts + context]);

@@ -100,7 +100,20 @@ def command(
             **options,
         )
     _report(result, as_json, quiet)
+    if not quiet and output != "-":
+        print(_where(result, output), file=sys.stderr)
     return result.exit_code
+
+
+def _where(result: Any, output: str) -> str:
+    """The last line: where the results lie."""
+    from poolsift.analysis.escaping import shown
+
+    if not result.manifest:
+        return "\nnothing was published"
+    names = [part["name"] for part in result.manifest["outputs"]]
+    held = f"{names[0]} … {names[-1]}" if len(names) > 1 else "".join(names)
+    return f"\nresults: {shown(output)} ({held})"
 
 
 def _report(result: Any, as_json: bool, quiet: bool) -> None:

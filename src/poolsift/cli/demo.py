@@ -9,7 +9,7 @@ import click
 
 @click.command()
 @click.argument("folder", metavar="DIR")
-@click.option("--messages", type=click.IntRange(1, 10_000_000), default=30_000, show_default=True, metavar="N")
+@click.option("--messages", type=click.IntRange(1, 10_000_000), default=60_000, show_default=True, metavar="N")
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same archive.")
 @click.option("--only-write", is_flag=True, help="Write the archive, do not classify it.")
 @click.pass_context
@@ -22,6 +22,8 @@ def command(ctx: click.Context, folder: str, messages: int, seed: int, only_writ
     inputs = [str(path) for path in archive.inputs]
     known = ["--tenant", str(archive.tenant), "--snapshot", str(archive.snapshot)]
     arguments = [*inputs, *known, "-o", f"{folder}/verdicts"]
+    held = ", ".join(f"{count:,} rows of {name}" for name, count in archive.rows.items())
+    click.echo(f"wrote {held} to {archive.folder} (seed {seed})", err=True)
     click.echo("poolsift classify " + " ".join(arguments), err=True)
     if only_write:
         return 0

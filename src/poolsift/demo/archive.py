@@ -62,7 +62,7 @@ class Archive(NamedTuple):
     rows: dict[str, int]
 
 
-def write_archive(folder: Path, *, messages: int = 30_000, seed: int = 1) -> Archive:
+def write_archive(folder: Path, *, messages: int = 60_000, seed: int = 1) -> Archive:
     """Half of the messages are in the extended trace and in EmailEvents, the other half are canonical Parquet."""
     folder.mkdir(parents=True, exist_ok=True)
     shared = list(draw_messages(messages // 2, seed))

@@ -139,12 +139,12 @@ def _status(row: Mapping[str, Any], field_error: Callable[[str], None]) -> str |
 def _spam(row: Mapping[str, Any], field_error: Callable[[str], None]) -> bool | None:
     """The outbound verdict; rows of inbound and internal mail hold another filter's and are not asked.
 
-    The original verdict, where one is recorded, stands before a later one. Recorded as nothing means that nothing was
-    found; a row without the column says nothing.
+    The original verdict, where one is recorded, stands before a later one; an empty one says only that there was none.
+    ThreatTypes recorded as nothing means that nothing was found; a row without that column says nothing.
     """
     threats = _joined(row, "OriginalThreatTypes") or _joined(row, "ThreatTypes")
     if threats is None:
-        return False if "ThreatTypes" in row or "OriginalThreatTypes" in row else None
+        return False if "ThreatTypes" in row else None
     words = {word.strip().lower() for word in threats.split(",")} - {""}
     if words & SPAM_THREATS:
         return True

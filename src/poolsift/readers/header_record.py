@@ -126,11 +126,15 @@ def _time(fields: HeaderFields, route: Route) -> datetime | None:
     """When the outbound hop took it, else when it came to Microsoft 365, else when it was written."""
     if route.outbound is not None and route.outbound.hop.time is not None:
         return route.outbound.hop.time
-    for name in ("x-ms-exchange-crosstenant-originalarrivaltime", "date"):
-        value = fields.first(name, route.position)
-        if value is not None and (found := header_date(value)) is not None:
-            return found
-    return None
+    arrival = _date(fields, "x-ms-exchange-crosstenant-originalarrivaltime", route.position)
+    if arrival is None and route.entry is not None:
+        arrival = route.entry.hop.time
+    return arrival or _date(fields, "date", route.position)
+
+
+def _date(fields: HeaderFields, name: str, position: int) -> datetime | None:
+    value = fields.first(name, position)
+    return None if value is None else header_date(value)
 
 
 def _antispam_report(fields: HeaderFields, route: Route) -> AntispamReport | None:

@@ -87,14 +87,14 @@ def _without_client(cells: Mapping[str, str | None], directionality: Directional
     """What can be told of a message that no host handed in.
 
     The report keeps the client's address for ten days only, so mail that says it came from outside or by a connector
-    was not submitted by the tenant, whatever is missing.
+    was not submitted by the tenant, whatever is missing; nor was what a forwarder sent under an SRS address.
     """
     sender, subject = cells["sender_address"], cells["message_subject"]
     if sender is None or "@" not in sender:
         return {}
     if is_postmaster(sender) and subject is not None and is_ndr_subject(subject):
         return {"kind": "ndr"}
-    if directionality.inbound or cells["connector_id"] is not None or is_report_sender(sender):
+    if directionality.inbound or cells["connector_id"] is not None or is_report_sender(sender) or has_srs(sender):
         return {}
     return {"submitted": True}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.reference.formats import custom_data
 from tests.reference.formats.csv_table import has_controls, rows
-from tests.reference.formats.reports import has_srs, is_exchange, is_postmaster, is_report
+from tests.reference.formats.reports import EXCHANGE, has_srs, is_exchange, is_postmaster, is_report
 from tests.reference.formats.steps import recipients, status
 from tests.reference.formats.times import parse_time
 
@@ -59,7 +59,11 @@ def row_records(cells: dict[str, str]) -> list[dict[str, Any]]:
     shared |= client(cells)
     shared |= verdict(cells, direction)
     shared |= evidence(cells)
-    return [shared | each for each in each_recipient(cells)]
+    found = [shared | each for each in each_recipient(cells)]
+    for record in found:
+        if record.get("status") == "expanded":
+            record.pop("forwarded", None)  # the group keeps the mail, its members are sent on
+    return found
 
 
 def client(cells: dict[str, str]) -> dict[str, Any]:
@@ -67,7 +71,7 @@ def client(cells: dict[str, str]) -> dict[str, Any]:
     if cells.get("event_id") != "RECEIVE" or cells.get("source") != "SMTP":
         return {}
     names = {"connector_id": "connector"}
-    if cells.get("client_ip") and not cells.get("original_client_ip"):
+    if cells.get("client_ip") and cells.get("original_client_ip", "") in {"", cells["client_ip"]}:
         names |= {"client_ip": "client_ip", "client_hostname": "helo"}
     return {column: cells[name] for name, column in names.items() if cells.get(name)}
 
@@ -93,9 +97,12 @@ def evidence(cells: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     is_reply = cells.get("source") == "MAILBOXRULE" and cells.get("return_path") == "<>"
     ruled = cells.get("source") == "MAILBOXRULE" and not is_reply
-    if ruled or cells.get("event_id") == "REDIRECT" or has_srs(cells.get("return_path")):
+    rules = " ".join(custom_data.values(cells.get("custom_data", ""), "TRA")).lower()
+    redirected = cells.get("event_id") == "REDIRECT" or "action=redirectmessage" in rules
+    expanded = cells.get("event_id") == "EXPAND" and bool(cells.get("related_recipient_address"))
+    if ruled or redirected or expanded or has_srs(cells.get("return_path")):
         found["forwarded"] = True
-    if cells.get("source") == "STOREDRIVER" and cells.get("event_id") in {"SUBMIT", "RECEIVE"}:
+    elif cells.get("source") == "STOREDRIVER" and cells.get("event_id") in {"SUBMIT", "RECEIVE"}:
         found["submitted"] = True
     return found | kind(cells)
 
@@ -103,21 +110,29 @@ def evidence(cells: dict[str, str]) -> dict[str, Any]:
 def kind(cells: dict[str, str]) -> dict[str, Any]:
     """A report has the null reverse-path, or Exchange's sender where the path is not recorded."""
     sender, path = cells.get("sender_address"), cells.get("return_path", "")
-    if path == "<>" or (not path and (is_postmaster(sender) or is_exchange(sender))):
+    told = path or sender
+    if path == "<>" or is_postmaster(told) or is_exchange(told):
         if cells.get("source") == "DSN" or cells.get("event_id") == "DSN":
             return {"kind": "ndr"}
-        if is_report(sender, cells.get("message_subject")):
+        if is_report(sender, cells.get("message_subject"), ("postmaster", EXCHANGE)):
             return {"kind": "ndr"}
     return {}
 
 
 def each_recipient(cells: dict[str, str]) -> list[dict[str, Any]]:
-    """recipient_address, joined by `;`; where it is empty, the recipients of recipient_status."""
+    """recipient_address, joined by `;`; where it is empty, the recipients of recipient_status.
+
+    An expanded group that the row names is a recipient too; its members end on rows of their own.
+    """
     addresses = [part.strip() for part in cells.get("recipient_address", "").split(";") if part.strip()]
     states = recipients(cells.get("recipient_status", ""))
     if not addresses:
         addresses = [address for address, _ in states if address]
-    found = [{"recipient": address, **outcome(cells, address, states)} for address in addresses]
+    group = cells.get("related_recipient_address") if cells.get("event_id") == "EXPAND" else None
+    inner = cells | {"event_id": ""} if group else cells
+    found = [{"recipient": address, **outcome(inner, address, states)} for address in addresses]
+    if group:
+        found.append({"recipient": group, "status": "expanded"})
     return found or [outcome(cells, None, states)]
 
 
@@ -126,10 +141,19 @@ def outcome(cells: dict[str, str], address: str | None, states: list[tuple[str, 
     steps = next((steps for who, steps in states if address is None or who in {"", address}), [])
     ended = EVENTS.get(cells.get("event_id", "")) or status(steps)
     found: dict[str, Any] = {"status": ended} if ended else {}
-    texts = [part.strip() for part in custom_data.split(cells.get("recipient_status", "")) if "##" not in part]
-    if ended == "failed" and any(texts):
-        found["status_text"] = texts[0]
-        code = CODE.search(texts[0])
+    cell = cells.get("recipient_status", "")
+    if ended == "failed" and cell and "##" not in cell:
+        found["status_text"] = own_text(cells, address, cell)
+        code = CODE.search(found["status_text"])
         if code:
             found["status_code"] = code[0]
     return found
+
+
+def own_text(cells: dict[str, str], address: str | None, cell: str) -> str:
+    """One text each where there are as many as recipients, else the whole cell for all."""
+    addresses = [part.strip() for part in cells.get("recipient_address", "").split(";") if part.strip()]
+    texts = [part.strip() for part in custom_data.split(cell)]
+    if address is not None and len(texts) == len(addresses):
+        return texts[addresses.index(address)]
+    return texts[0] if len(texts) == 1 else cell

@@ -1,164 +1,232 @@
 """Twin of the header reader: mbox and single messages through the email module (contract, "Which hop, which stamp")."""
 
 import re
-from datetime import UTC
+from datetime import UTC, datetime
 from email import message_from_bytes
-from email.message import Message
 from email.utils import getaddresses, parsedate_to_datetime
-from typing import Any
+from ipaddress import ip_address
+from typing import Any, NamedTuple
 
 OUTBOUND = ".outbound.protection.outlook.com"
 MICROSOFT = (".outlook.com", ".office365.com", ".microsoft.com")
-HOP = re.compile(r"from\s+(\S+)\s+(?:\((\S+)\s+)?.*?\[(?:IPv6:)?([0-9A-Fa-f.:]+)\].*?\sby\s+(\S+)", re.DOTALL)
-FOR = re.compile(r"\sfor\s+<([^>]+)>")
-SPF_STAMP = re.compile(r"\bspf=(\w+)(?:\s*\((?:sender ip is ([^)]*)\))?)?", re.IGNORECASE)
-DKIM_STAMP = re.compile(r"\bdkim=(\w+)(?:\s*\([^)]*\))?(?:\s+header\.d=([^;\s]+))?", re.IGNORECASE)
+WITH_NAME = re.compile(r"from (\S+) \((\S+) \[([0-9A-Fa-f.:]+)\]\) by (\S+)")
+WITHOUT_NAME = re.compile(r"from (\S+) (?:\(\S+\) )?\(([0-9A-Fa-f.:]+)\) by (\S+)")
+FOR = re.compile(r" for <([^>]+)>")
+SPF_STAMP = re.compile(r"\bspf=(\w+)(?: \((?:sender ip is ([^)]*)\))?)?", re.IGNORECASE)
+DKIM_STAMP = re.compile(r"\bdkim=(\w+)(?: \([^)]*\))?(?: header\.d=([^;\s]+))?", re.IGNORECASE)
+DIRECTIONS = {"OUT": "outbound", "INB": "inbound", "INT": "internal"}
+FORWARD_FIELDS = {"x-ms-exchange-forwardingloop", "x-ms-exchange-inbox-rules-loop", "resent-from"}
 
 Field = tuple[str, str]
 
 
+class Hop(NamedTuple):
+    """A Received field."""
+
+    host: str
+    helo: str
+    address: str
+    by: str
+    time: datetime | None
+
+    @property
+    def leaves(self) -> bool:
+        return self.host.endswith(OUTBOUND) and not self.by.endswith(MICROSOFT)
+
+    @property
+    def enters(self) -> bool:
+        return self.by.endswith(MICROSOFT) and (self.host.endswith(OUTBOUND) or not self.host.endswith(MICROSOFT))
+
+
 def messages(data: bytes) -> list[bytes]:
-    """The messages of an mbox by its `From ` lines; any other file is one message."""
+    """The messages of an mbox by its dated `From ` lines; any other file is one message."""
     if not data.startswith(b"From "):
         return [data] if data.strip() else []
-    parts = re.split(rb"(?m)^From [^\n]*\d\d:\d\d[^\n]*\n", data)
-    return parts[1:]
+    return re.split(rb"(?m)^From [^\n]*\d\d:\d\d[^\n]*\n", data)[1:]
 
 
 def read(data: bytes) -> list[dict[str, Any]]:
     return [{"row": number, **record(message)} for number, message in enumerate(messages(data), 1)]
 
 
-def fields(message: Message) -> list[Field]:
-    """Names in lower case, values on one line."""
-    return [(name.lower(), " ".join(str(value).split())) for name, value in message.items()]
+def parse_hop(value: str) -> Hop | None:
+    time = value.rpartition(";")[2].strip()
+    moment = parsedate_to_datetime(time).astimezone(UTC) if time else None
+    if match := WITH_NAME.match(value):
+        helo, host, address, by = match.groups()
+        return Hop(host.lower(), helo, address, by.lower(), moment)
+    if match := WITHOUT_NAME.match(value):
+        helo, address, by = match.groups()
+        return Hop(helo.lower(), helo, address, by.lower(), moment)
+    return None
 
 
 def record(data: bytes) -> dict[str, Any]:
-    found = fields(message_from_bytes(data))
-    place, hop = find_hop(found)
-    below = found[place + 1 :] if hop else found
-    result: dict[str, Any] = dict(hop)
-    result |= stamp(below)
-    result |= report(below)
-    result |= identity(found, below, hop)
+    """Everything above the outbound hop but Return-Path is left out before anything is asked."""
+    found = [(name.lower(), " ".join(str(value).split())) for name, value in message_from_bytes(data).items()]
+    hops = [(place, parse_hop(value)) for place, (name, value) in enumerate(found) if name == "received"]
+    hop_at, hop = next(((place, each) for place, each in hops if each and each.leaves), (-1, None))
+    entry_at, entry = next(
+        ((place, each) for place, each in hops if each and place > hop_at and each.enters), (len(found), None)
+    )
+    below = found[hop_at + 1 :]
+    values = dict(reversed(below))
+    counting = stamp(found[hop_at + 1 : entry_at]) or stamp(found[entry_at + 1 :]) or {}
+    # Of mail that was seen to leave, a report of another direction is that of a different passage.
+    reported = hop is None or "DIR:OUT" in values.get("x-forefront-antispam-report", "")
+    above = sum(place < hop_at for place, _ in hops)
+    result = {
+        "message_id": values.get("message-id"),
+        **report(values, reported),
+        **client(values, entry, [each for place, each in hops if place > entry_at], counting, reported),
+        **{name: counting.get(name) for name in ("spf", "dkim", "dkim_domain", "dmarc")},
+        **senders(found, values, arrival_names(below, counting), above),
+        "time": (hop or entry).time if hop or entry else date(values),
+    }
+    if hop is not None:
+        rcpt = FOR.search(found[hop_at][1])
+        result |= {"outbound_host": hop.host, "outbound_ip": hop.address, "recipient": rcpt[1] if rcpt else None}
+    result["kind"] = kind(values, result["mail_from"])
     return {name: value for name, value in result.items() if value is not None}
 
 
-def find_hop(found: list[Field]) -> tuple[int, dict[str, Any]]:
-    """The topmost Received from an outbound host of Microsoft's to a host that is not."""
-    for place, (name, value) in enumerate(found):
-        match = HOP.match(value) if name == "received" else None
-        if match is None:
-            continue
-        helo, host, address, by = match.groups()
-        names = [each.rstrip(".").lower() for each in (host, helo) if each]
-        names = [each for each in names if each.endswith(OUTBOUND)]
-        if names and not by.lower().rstrip(";").endswith(MICROSOFT):
-            moment = parsedate_to_datetime(value.rpartition(";")[2].strip()).astimezone(UTC)
-            rcpt = FOR.search(value)
-            hop = {"outbound_host": names[0], "outbound_ip": address, "time": moment}
-            return place, hop | ({"recipient": rcpt[1]} if rcpt else {})
-    return -1, {}
+def date(values: dict[str, str]) -> datetime | None:
+    return parsedate_to_datetime(values["date"]).astimezone(UTC) if "date" in values else None
 
 
-def stamp(below: list[Field]) -> dict[str, Any]:
-    """The results made when the message came: the nearest stamp of the best kind."""
-    for value in stamps(below):
-        spf = SPF_STAMP.search(value)
-        dkim = [(word.lower(), domain) for word, domain in DKIM_STAMP.findall(value)]
-        dmarc = re.search(r"\bdmarc=(\w+)", value)
-        if spf is None and dmarc and dmarc[1] == "none" and "header.d=none" in value:
-            return {}
-        passed = [domain for word, domain in dkim if word == "pass" and domain not in {"", "none"}]
-        return {
-            "spf": spf[1].lower() if spf else None,
-            "client_ip": spf[2] if spf and spf[2] else None,
-            "dkim": "pass" if any(word == "pass" for word, _ in dkim) else dkim[0][0] if dkim else None,
-            "dkim_domain": ",".join(passed) or None,
-            "dmarc": dmarc[1].lower() if dmarc else None,
-        }
-    return {}
+# ── Which stamp ───────────────────────────────────────────────────────────────
 
 
-def stamps(below: list[Field]) -> list[str]:
-    """The stamp that counts, if any, as a list."""
-    for name in ("x-ms-exchange-authentication-results", "authentication-results", "arc-authentication-results"):
-        for key, value in below:
-            if key != name:
-                continue
-            if name == "authentication-results" and not ("spf=" in value and "=" in value.split(";")[0]):
-                continue
-            if name == "arc-authentication-results":
-                if "mx.microsoft.com" not in value:
-                    continue
-                if "spf=pass" in value and "sender ip is" not in value.lower():
-                    return []
-            return [value]
-    return []
+def stamp(fields: list[Field]) -> dict[str, Any] | None:
+    """The results of the nearest stamp of the best kind; those of a submission are as if they were not there."""
+    for kind_, counts in (
+        ("x-ms-exchange-authentication-results", lambda value: not is_submission(value)),
+        ("authentication-results", is_own),
+        ("arc-authentication-results", is_arrival_arc),
+    ):
+        value = next((value for name, value in fields if name == kind_ and counts(value)), None)
+        if value is not None:
+            return results(value)
+    return None
 
 
-def report(below: list[Field]) -> dict[str, Any]:
-    """The spam filter's words on outbound mail, and what Exchange says of sender and relay."""
-    values = dict(reversed(below))
+def is_submission(value: str) -> bool:
+    return "spf=" not in value and "header.d=none" in value and "dmarc=none" in value
+
+
+def is_own(value: str) -> bool:
+    """Without authserv-id: the first part is a result already."""
+    return "=" in value.partition(";")[0] and "spf=" in value
+
+
+def is_arrival_arc(value: str) -> bool:
+    """Of Microsoft 365, and not the pass without address of a submission."""
+    return "mx.microsoft.com" in value and ("spf=pass" not in value or "sender ip is" in value.lower())
+
+
+def results(value: str) -> dict[str, Any]:
+    spf = SPF_STAMP.search(value)
+    dkim = [(word.lower(), domain) for word, domain in DKIM_STAMP.findall(value)]
+    dmarc = re.search(r"\bdmarc=(\w+)", value)
+    passed = [domain for word, domain in dkim if word == "pass" and domain not in {"", "none"}]
+    words = [word for word, _ in dkim]
+    return {
+        "spf": spf[1].lower() if spf else None,
+        "address": spf[2] if spf and spf[2] else None,
+        "dkim": "pass" if "pass" in words else words[0] if words else None,
+        "dkim_domain": ",".join(passed) or None,
+        "dmarc": dmarc[1].lower() if dmarc else None,
+        "mail_from": named(value, "smtp.mailfrom"),
+        "header_from": named(value, "header.from"),
+    }
+
+
+def named(value: str, property_: str) -> str | None:
+    match = re.search(rf"\b{re.escape(property_)}=([^;\s]+)", value)
+    return match[1].lower() if match else None
+
+
+def arrival_names(below: list[Field], counting: dict[str, Any]) -> dict[str, Any]:
+    """The domains of MAIL FROM and From as stamped; where the stamp names none, ARC of a submission may."""
+    arc = next(
+        (value for name, value in below if name == "arc-authentication-results" and "mx.microsoft.com" in value), ""
+    )
+    return {
+        "mail_from": counting.get("mail_from") or named(arc, "smtp.mailfrom"),
+        "header_from": counting.get("header_from") or named(arc, "header.from"),
+    }
+
+
+# ── What Exchange and its filter say ──────────────────────────────────────────
+
+
+def report(values: dict[str, str], reported: bool) -> dict[str, Any]:
+    """What the filter's report says, where it counts, and Exchange's own fields."""
     words: dict[str, str] = {}
     for item in values.get("x-forefront-antispam-report", "").split(";"):
         name, _, value = item.strip().partition(":")
-        words.setdefault(name.upper(), value.strip())
-    result: dict[str, Any] = {"direction": {"OUT": "outbound", "INB": "inbound", "INT": "internal"}.get(words.get("DIR"))}
+        words.setdefault(name, value.strip())
+    result: dict[str, Any] = {}
+    if reported:
+        result["direction"] = DIRECTIONS.get(words.get("DIR", ""))
     if words.get("DIR") == "OUT":
-        result["sfp"] = int(words["SFP"]) if words.get("SFP") else None
-        if words.get("SFV") or words.get("CAT"):
-            result["spam"] = words.get("SFV") == "SPM" or words.get("CAT") == "OSPM"
-    result["accepted"] = {"1": True, "0": False, "2": False}.get(values.get("x-ms-exchange-senderadcheck"))
-    if values.get("x-ms-exchange-antispam-relay") == "1" or any(
-        name in values
-        for name in ("x-ms-exchange-forwardingloop", "x-ms-exchange-inbox-rules-loop", "resent-from")
-    ):
+        result |= {"sfp": int(words["SFP"]), "spam": words["SFV"] == "SPM" or words["CAT"] == "OSPM"}
+    result["accepted"] = {"1": True, "0": False, "2": False}.get(values.get("x-ms-exchange-senderadcheck", ""))
+    result["submitted"] = {"internal": True, "anonymous": False}.get(
+        values.get("x-ms-exchange-crosstenant-authas", "").lower()
+    )
+    if values.get("x-ms-exchange-antispam-relay") == "1" or FORWARD_FIELDS & values.keys():
         result["forwarded"] = True
-    if values.get("x-ms-exchange-crosstenant-authas", "").lower() == "internal":
-        result["submitted"] = True
+    return result
+
+
+def client(
+    values: dict[str, str], entry: Hop | None, before: list[Hop | None], counting: dict[str, Any], reported: bool
+) -> dict[str, Any]:
+    """The attributed host, else the one that SPF was judged on, else of the hop into Microsoft 365, else CIP."""
     attributed = re.match(
         r"TenantId=([^;]*);Ip=\[([^\]]*)\];Helo=\[([^\]]*)\]",
         values.get("x-ms-exchange-crosstenant-originalattributedtenantconnectingip", ""),
     )
-    if attributed:
-        result |= {"tenant_id": attributed[1] or None, "helo": attributed[3] or None}
-        result |= {"client_ip": attributed[2]} if attributed[2] else {}
-    if words.get("DIR") and values.get("x-ms-exchange-crosstenant-id"):
-        result["tenant_id"] = values["x-ms-exchange-crosstenant-id"]
     skipped = re.search(r"ip=\[([^\]]*)\]", values.get("x-ms-exchange-skiplistedinternetsender", ""))
-    if skipped:
-        result["source_ip"] = skipped[1]
-    return result
-
-
-def identity(found: list[Field], below: list[Field], hop: dict[str, Any]) -> dict[str, Any]:
-    """Who wrote it, its ids and its kind."""
-    values = dict(reversed(below)) | {}
-    every = dict(reversed(found))
-    authors = getaddresses([every["from"]]) if "from" in every else []
+    chain = [hop.address for hop in before if hop and is_public(hop.address)]
+    filtered = re.search(r"\bCIP:([^;]*)", values.get("x-forefront-antispam-report", "")) if reported else None
     result: dict[str, Any] = {
-        "message_id": every.get("message-id"),
-        "network_message_id": values.get("x-ms-office365-filtering-correlation-id"),
-        "header_from": authors[0][1] if authors and "@" in authors[0][1] else None,
+        "client_ip": counting.get("address") or (entry.address if entry else filtered[1] if filtered else None),
+        "helo": entry.helo if entry else None,
+        "source_ip": skipped[1] if skipped else chain[0] if chain else None,
     }
-    path = every.get("return-path")
-    if path is not None and next_is_hop(found):
-        result["mail_from"] = path.strip("<>") and path.strip("<> ")
-    content = every.get("content-type", "").lower()
-    if "x-ms-exchange-message-is-ndr" in every or (
-        content.startswith("multipart/report") and "delivery-status" in content
-    ):
-        result["kind"] = "ndr"
-    elif every.get("auto-submitted", "").lower().startswith("auto-replied"):
-        result["kind"] = "auto_reply"
+    if attributed:
+        result |= {"tenant_id": attributed[1], "client_ip": attributed[2], "helo": attributed[3]}
     return result
 
 
-def next_is_hop(found: list[Field]) -> bool:
-    """Whether the first Received below Return-Path is the hop: no list wrote a path of its own."""
-    names = [name for name, _ in found]
-    after = found[names.index("return-path") + 1 :]
-    received = next((value for name, value in after if name == "received"), "")
-    return OUTBOUND in received.lower()
+def is_public(text: str) -> bool:
+    address = ip_address(text)
+    return not (address.is_loopback or address.is_link_local or text.startswith(("10.", "192.168.")))
+
+
+# ── Who sent it, and what it is ───────────────────────────────────────────────
+
+
+def senders(found: list[Field], values: dict[str, str], stamped: dict[str, Any], above: int) -> dict[str, Any]:
+    """Return-Path counts where no other server stands above the hop, or where its domain is the stamped one."""
+    path = next((value.strip("<> ") for name, value in found if name == "return-path"), None)
+    mail_from = None
+    if path is not None and (above == 0 or (path and path.rpartition("@")[2].lower() == stamped["mail_from"])):
+        mail_from = path or "<>"
+    author = getaddresses([values["from"]])[0][1] if "from" in values else None
+    if author and stamped["header_from"] and author.rpartition("@")[2].lower() != stamped["header_from"]:
+        author = None  # rewritten on the way
+    return {"mail_from": mail_from, "header_from": author}
+
+
+def kind(values: dict[str, str], mail_from: str | None) -> str | None:
+    content = values.get("content-type", "")
+    if "x-ms-exchange-message-is-ndr" in values:
+        return "ndr"
+    if content.startswith("multipart/report") and "delivery-status" in content:
+        return "ndr"
+    if values.get("auto-submitted") == "auto-replied":
+        return "auto_reply"
+    return None if mail_from == "<>" and not content else "message"

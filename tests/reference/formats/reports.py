@@ -4,6 +4,8 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
+#: The local part of Exchange's own reports.
+EXCHANGE = "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e"
 TABLE = Path(__file__).resolve().parents[3] / "src" / "poolsift" / "data" / "ndr_subjects.toml"
 
 
@@ -13,11 +15,11 @@ def prefixes() -> tuple[str, ...]:
     return tuple(prefix.casefold() for entry in table["subject"] for prefix in entry["prefixes"])
 
 
-def is_report(sender: str | None, subject: str | None) -> bool:
+def is_report(sender: str | None, subject: str | None, locals_: tuple[str, ...] = ("postmaster",)) -> bool:
     """Whether sender and subject are those of a non-delivery report."""
     if not sender or not subject:
         return False
-    return sender.rpartition("@")[0].lower() == "postmaster" and subject.strip().casefold().startswith(prefixes())
+    return sender.rpartition("@")[0].lower() in locals_ and subject.strip().casefold().startswith(prefixes())
 
 
 def is_postmaster(sender: str | None) -> bool:
@@ -25,8 +27,7 @@ def is_postmaster(sender: str | None) -> bool:
 
 
 def is_exchange(sender: str | None) -> bool:
-    """The sender of Exchange's own reports."""
-    return (sender or "").rpartition("@")[0].lower() == "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e"
+    return (sender or "").rpartition("@")[0].lower() == EXCHANGE
 
 
 def has_srs(sender: str | None) -> bool:

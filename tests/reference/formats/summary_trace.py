@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.reference.formats.csv_table import has_controls, rows
-from tests.reference.formats.reports import has_srs, is_report
+from tests.reference.formats.reports import EXCHANGE, has_srs, is_report
 from tests.reference.formats.steps import recipients, status
 from tests.reference.formats.times import parse_time
 
@@ -54,7 +54,7 @@ def signs(cells: dict[str, str], shared: dict[str, Any]) -> dict[str, Any]:
         return found  # no such column, or an address in it
     if is_report(sender, cells.get("message_subject")):
         found["kind"] = "ndr"
-    elif is_mailbox(sender) and not came_from_outside(cells):
+    elif is_mailbox(sender) and not came_from_outside(cells) and "forwarded" not in found:
         found["submitted"] = True
     return found
 
@@ -66,11 +66,7 @@ def came_from_outside(cells: dict[str, str]) -> bool:
 
 def is_mailbox(sender: str | None) -> bool:
     local = (sender or "").rpartition("@")[0].lower()
-    return bool(local) and local not in {
-        "postmaster",
-        "mailer-daemon",
-        "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e",
-    }
+    return bool(local) and local not in {"postmaster", "mailer-daemon", EXCHANGE}
 
 
 def each_recipient(cells: dict[str, str]) -> list[dict[str, Any]]:
