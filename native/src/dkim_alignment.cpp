@@ -46,6 +46,7 @@ void DomainStage::open_dkim(const RecordBatch& batch) { dkim_words_.open(batch.d
 
 void DomainStage::stage_dkim(const RecordBatch& batch, std::int64_t first, std::int64_t end) {
   std::uint8_t codes[block_rows];
+  for (std::int64_t row = first; row < end; ++row) memo_.prefetch_id(reference_of(rows_[static_cast<std::size_t>(row)]));
   dkim_words_.read(batch.dkim, first, end, codes, dkim_number);
   for (std::int64_t row = first; row < end; ++row) {
     StagedRow& staged = rows_[static_cast<std::size_t>(row)];

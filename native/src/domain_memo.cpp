@@ -20,10 +20,9 @@ void DomainMemo::clear() {
   slots_.assign(first_slots, Slot{});
   mask_ = first_slots - 1;
   names_.assign(first_name, Name{});
-  facts_.assign(first_name, 0);
   arena_.assign(text_slack, '\0');
   needs_.clear();
-  aliases_.clear();
+  aliased_ = false;
 }
 
 /// Linear probing: the slot of the name, or the free one where it belongs.
@@ -32,14 +31,15 @@ DomainMemo::Slot& DomainMemo::find(std::uint64_t hash, std::string_view folded, 
   for (std::uint64_t at = hash & mask_;; at = (at + 1) & mask_) {
     Slot& slot = slots_[at];
     if (slot.id == name_missing) return slot;
-    const bool alike = slot.tag == tag && slot.tenant == tenant && slot.size == folded.size();
-    if (alike && same_bytes(arena_.data() + slot.offset, folded.data(), folded.size())) return slot;
+    if (slot.tag != tag) continue;
+    const Name& name = names_[slot.id];
+    if (name.tenant == tenant && name.size == folded.size() && same_bytes(arena_.data() + name.offset, folded.data(), folded.size())) return slot;
   }
 }
 
 NameId DomainMemo::intern(std::uint64_t hash, std::string_view folded, std::uint16_t tenant, bool idna) {
   Slot& slot = find(hash, folded, tenant);
-  return slot.id != name_missing ? slot.id : add(slot, hash, folded, tenant, idna);
+  return slot.id != name_missing ? settled(slot.id) : add(slot, hash, folded, tenant, idna);
 }
 
 NameId DomainMemo::add(Slot& slot, std::uint64_t hash, std::string_view folded, std::uint16_t tenant, bool idna) {
@@ -49,20 +49,20 @@ NameId DomainMemo::add(Slot& slot, std::uint64_t hash, std::string_view folded, 
   const auto offset = static_cast<std::uint32_t>(arena_.size() - text_slack);
   const auto size = static_cast<std::uint16_t>(folded.size());
   arena_.insert(offset, folded);
-  names_.push_back({offset, size, tenant, name_missing});
-  facts_.push_back(idna ? std::uint32_t{domain_unanswered} : kernel_.describe(folded, tenant));
-  slot = {static_cast<std::uint32_t>(hash >> 32), id, offset, size, tenant};
+  const std::uint32_t facts = idna ? std::uint32_t{domain_unanswered} : kernel_.describe(folded, tenant);
+  names_.push_back({offset, size, tenant, name_missing, facts});
+  slot = {static_cast<std::uint32_t>(hash >> 32), id};
   if (idna) needs_[id] = need_idna | need_organizational;
   if (own_may_matter(id)) needs_[id] = need_organizational;
-  if (names_.size() * 2 > slots_.size()) grow();
+  if (names_.size() * 8 > slots_.size() * 5) grow();
   return id;
 }
 
 /// Unless a record itself says whether its sender is accepted: then stage_domains asks.
 bool DomainMemo::own_may_matter(NameId id) noexcept {
-  if ((facts_[id] & domain_own_open) == 0) return false;
+  if ((names_[id].facts & domain_own_open) == 0) return false;
   look_up_dns(id);
-  const std::uint32_t facts = facts_[id];
+  const std::uint32_t facts = names_[id].facts;
   const std::uint32_t resolves = facts >> domain_resolves_shift & 3;
   if ((facts & domain_accepted) != 0) return kernel_.own_matters(resolves, yes);
   return kernel_.own_matters(resolves, no) || kernel_.own_matters(resolves, unknown);
@@ -74,7 +74,7 @@ void DomainMemo::grow() {
   mask_ = slots_.size() - 1;
   for (const Slot& slot : old) {
     if (slot.id == name_missing) continue;
-    std::uint64_t at = hash({arena_.data() + slot.offset, slot.size}, slot.tenant) & mask_;
+    std::uint64_t at = hash(text(slot.id), names_[slot.id].tenant) & mask_;
     while (slots_[at].id != name_missing) at = (at + 1) & mask_;
     slots_[at] = slot;
   }
@@ -93,14 +93,13 @@ void DomainMemo::fill(NameId id, std::string_view canonical, std::string_view or
   if (asked == needs_.end()) throw std::invalid_argument("nobody asked about name " + std::to_string(id));
   NameId target = id;
   if ((asked->second & need_idna) != 0) {
-    const Name raw = names_[id];
-    const std::string logged(text(id));
-    target = canonical.empty() ? name_unusable : canonical == logged ? id : intern(canonical, raw.tenant, false);
-    if (target == name_unusable) facts_[id] = 0;
-    else if ((facts_[target] & domain_unanswered) != 0) facts_[target] = kernel_.describe(canonical, raw.tenant);
+    const std::uint16_t tenant = names_[id].tenant;
+    target = canonical.empty() ? name_unusable : canonical == text(id) ? id : intern(canonical, tenant, false);
+    if ((facts(target) & domain_unanswered) != 0) names_[target].facts = kernel_.describe(canonical, tenant);
     if (target != id) {
-      aliases_[id] = target;
-      find(hash(logged, raw.tenant), logged, raw.tenant).id = target;
+      names_[id].facts = domain_alias;
+      names_[id].organizational = target;
+      aliased_ = true;
     }
   }
   const bool wanted = (asked->second & need_organizational) != 0 && target != name_unusable;
@@ -113,8 +112,8 @@ void DomainMemo::set_organizational(NameId id, std::string_view organizational) 
   const std::uint16_t tenant = names_[id].tenant;
   const NameId known = organizational == text(id) ? id : intern(organizational, tenant, false);
   names_[id].organizational = known;
-  facts_[id] &= ~std::uint32_t{domain_own_open};
-  if (kernel_.tenant(tenant).own.contains(organizational)) facts_[id] |= domain_own;
+  names_[id].facts &= ~std::uint32_t{domain_own_open};
+  if (kernel_.tenant(tenant).own.contains(organizational)) names_[id].facts |= domain_own;
 }
 
 }  // namespace poolsift

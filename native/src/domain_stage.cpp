@@ -29,7 +29,6 @@ DomainStage::DomainStage(const Kernel& kernel, DomainMemo& memo)
 
 void DomainStage::stage(const RecordBatch& batch) {
   if (memo_.size() > most_names) memo_.clear();
-  memo_.forget_aliases();
   rows_.assign(static_cast<std::size_t>(batch.rows), StagedRow{});
   open_dkim_.clear();
   stage_tenants(batch);
@@ -84,6 +83,7 @@ void DomainStage::stage_plain(const Role& role, std::int64_t first, std::int64_t
   }
   constexpr std::size_t ahead = 8;  // names to be fetched while one is compared
   for (std::size_t i = 0; i < waiting_count_; ++i) {
+    if (i + 2 * ahead < waiting_count_) memo_.prefetch_name(waiting_[i + 2 * ahead].hash);
     if (i + ahead < waiting_count_) memo_.prefetch_text(waiting_[i + ahead].hash);
     const Waiting& one = waiting_[i];
     StagedRow& staged = rows_[one.row];
@@ -182,13 +182,12 @@ void DomainStage::ask_own(const RecordBatch& batch) {
 
 void DomainStage::settle(const RecordBatch& batch) {
   if (memo_.unanswered() != 0) throw std::invalid_argument(std::to_string(memo_.unanswered()) + " domain names are not answered yet");
-  if (memo_.has_aliases()) {
+  if (memo_.take_aliased()) {
     for (StagedRow& row : rows_) {
       row.mail = memo_.settled(row.mail);
       row.header = memo_.settled(row.header);
       row.recipient = memo_.settled(row.recipient);
     }
-    memo_.forget_aliases();
   }
   for (const std::int64_t row : open_dkim_) {
     std::string_view domains;

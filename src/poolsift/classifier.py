@@ -158,9 +158,10 @@ class Classifier:
     def classify_batch(self, schema: object, array: object, domains: DomainFacts) -> tuple[object, object]:
         """The verdict columns of one struct array, both as (schema, array) capsules; input is only looked at."""
         with domains.lock:
-            # an answer may bring up another name (the organizational domain of an IDN): ask until nothing is open
-            while names := self.kernel.names(schema, array, domains.memo):
+            names = self.kernel.names(schema, array, domains.memo)
+            while names:  # an answer may bring up another name, such as the organizational domain of an IDN
                 domains.fill(names)
+                names = domains.memo.asked()
             verdicts: tuple[object, object] = self.kernel.classify(schema, array, domains.memo)
         return self._worded(*verdicts) if self.compare else verdicts
 

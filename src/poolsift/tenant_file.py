@@ -228,9 +228,11 @@ class _Builder:
     def check_names(self, names: Iterable[str]) -> None:
         seen: dict[str, str] = {}
         for name in names:
+            here: KeyPath = ("pools", "names", name)
+            if not name:
+                self.text.fail("an empty pool name never speaks", here, expected="a name as logged")
             other = seen.setdefault(name.lower(), name)
-            if other != name or not name:
-                here: KeyPath = ("pools", "names", name)
+            if other != name:
                 self.text.fail("pool names differ in case only", here, found=repr(name), expected="one of them")
 
     def warn_overlaps(self, networks: Iterable[Network], here: KeyPath) -> None:

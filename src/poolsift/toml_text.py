@@ -81,6 +81,11 @@ class TomlText:
             found = _TOML_LINE.search(message)
             line = int(found[1]) if found else self.text.count("\n") + 1
             raise self.error(f"not valid TOML: {message}", path=self.path, line=line) from problem
+        except RecursionError:
+            raise self.error("nested too deep", path=self.path, expected="tables and lists as documented") from None
+        except ValueError as problem:
+            # tomllib lets Python's limit on the digits of a number through, and dates that no calendar has
+            raise self.error(f"not valid TOML: {problem}", path=self.path) from problem
 
     def convert(self, data: dict[str, Any], kind: type[T], known: Iterable[str]) -> T:
         """``data`` as ``kind``; ``known`` keys serve for the nearest spelling."""

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "poolsift/kernel.hpp"
@@ -43,21 +44,20 @@ class DomainMemo {
   std::uint64_t hash(std::string_view folded, std::uint16_t tenant) const noexcept { return key_(folded) ^ tenant * 0x9E3779B97F4A7C15ULL; }
   /// Brings the place where a name of this hash would be nearer.
   void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&slots_[hash & mask_]); }
-  /// Brings the text nearer that is compared first; its slot should be near.
-  void prefetch_text(std::uint64_t hash) const noexcept { __builtin_prefetch(arena_.data() + slots_[hash & mask_].offset); }
-  /// The same for what facts() and text() of a number read; `prefetch_text_of` wants what `prefetch_id` brings.
-  void prefetch_id(NameId id) const noexcept {
-    __builtin_prefetch(&facts_[id]);
-    __builtin_prefetch(&names_[id]);
-  }
+  /// Brings the name nearer that is compared first, once its slot is near; then its text.
+  void prefetch_text(std::uint64_t hash) const noexcept { prefetch_text_of(slots_[hash & mask_].id); }
+  void prefetch_name(std::uint64_t hash) const noexcept { prefetch_id(slots_[hash & mask_].id); }
+  /// The same of a number; `prefetch_text_of` wants what `prefetch_id` brings.
+  void prefetch_id(NameId id) const noexcept { __builtin_prefetch(&names_[id]); }
   void prefetch_text_of(NameId id) const noexcept { __builtin_prefetch(arena_.data() + names_[id].offset); }
 
   /// Looks at DNS, once a name; before it the bits of DNS in facts() say nothing.
   void look_up_dns(NameId id) noexcept {
-    if ((facts_[id] & domain_dns_open) != 0) facts_[id] = kernel_.with_dns(facts_[id], text(id));
+    Name& name = names_[id];
+    if ((name.facts & domain_dns_open) != 0) name.facts = kernel_.with_dns(name.facts, text(id));
   }
   /// DomainFact bits; 0 for the three that are no names.
-  std::uint32_t facts(NameId id) const noexcept { return facts_[id]; }
+  std::uint32_t facts(NameId id) const noexcept { return names_[id].facts; }
   /// The canonical form; of a name that waits for IDNA, what was logged, folded. Valid until the next intern().
   /// At least text_slack bytes after the text can be read too.
   std::string_view text(NameId id) const noexcept { return {arena_.data() + names_[id].offset, names_[id].size}; }
@@ -72,30 +72,26 @@ class DomainMemo {
   /// Throws std::invalid_argument for a name that nobody asked about, or an answer that is missing.
   void fill(NameId id, std::string_view canonical, std::string_view organizational);
   /// The number of a name after it was answered: that of its canonical form.
-  NameId settled(NameId id) const noexcept {
-    const auto found = aliases_.find(id);
-    return found == aliases_.end() ? id : found->second;
-  }
-  bool has_aliases() const noexcept { return !aliases_.empty(); }
-  void forget_aliases() noexcept { aliases_.clear(); }
+  NameId settled(NameId id) const noexcept { return (names_[id].facts & domain_alias) != 0 ? names_[id].organizational : id; }
+  /// Whether names became aliases since the last call.
+  bool take_aliased() noexcept { return std::exchange(aliased_, false); }
 
   std::size_t size() const noexcept { return names_.size() - first_name; }
   /// Forgets everything, so that a long run does not grow without bound.
   void clear();
 
  private:
+  /// 16 bytes, so that all that is known of a name comes with one line of memory.
   struct Name {
     std::uint32_t offset = 0;
     std::uint16_t size = 0;
     std::uint16_t tenant = 0;
-    NameId organizational = name_missing;
+    NameId organizational = name_missing;  ///< of an alias: the name it stands for
+    std::uint32_t facts = 0;
   };
   struct Slot {
-    std::uint32_t tag = 0;  ///< upper half of the hash
+    std::uint32_t tag = 0;     ///< upper half of the hash
     NameId id = name_missing;  ///< name_missing: free
-    std::uint32_t offset = 0;
-    std::uint16_t size = 0;
-    std::uint16_t tenant = 0;
   };
 
   Slot& find(std::uint64_t hash, std::string_view folded, std::uint16_t tenant) noexcept;
@@ -106,13 +102,12 @@ class DomainMemo {
 
   const Kernel& kernel_;
   HashKey key_;
-  std::vector<Slot> slots_;  ///< a power of two, at most half full
+  std::vector<Slot> slots_;  ///< a power of two, at most five eighths full
   std::uint64_t mask_ = 0;
   std::vector<Name> names_;
-  std::vector<std::uint32_t> facts_;
   std::string arena_;  ///< names, then text_slack zeros
   std::unordered_map<NameId, std::uint8_t> needs_;
-  std::unordered_map<NameId, NameId> aliases_;
+  bool aliased_ = false;
 };
 
 }  // namespace poolsift

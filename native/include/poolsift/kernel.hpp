@@ -88,6 +88,7 @@ enum DomainFact : std::uint32_t {
   domain_own = 1 << 9,
   domain_unanswered = 1 << 10,  ///< waits for IDNA
   domain_dns_open = 1 << 11,    ///< DNS has not been looked at: most recipients and signers never need it
+  domain_alias = 1 << 12,       ///< another spelling of a name; nothing else is known of it
 };
 
 class Kernel {

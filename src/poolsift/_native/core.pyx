@@ -221,6 +221,10 @@ cdef class DomainMemo:
         self._schema = schema
         self._array = array
 
+    def asked(self):
+        """The names that wait for an answer, as names() gives them; an answer can bring up another name."""
+        return self._asked()
+
     cdef list _asked(self):
         cdef vector[CQuestion] questions = self._classifier.get().memo().questions()
         cdef CQuestion one

@@ -54,6 +54,10 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="A record column that counts as not recorded.")
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N")
 @click.option("--memory", callback=_bytes, default="1G", show_default=True, metavar="SIZE", help="Memory ceiling.")
+@click.option("--max-ratio", type=click.IntRange(min=1), metavar="N",
+              help="Bytes that one compressed byte may become.  [default: 500]")  # fmt: skip
+@click.option("--max-plain-bytes", callback=_bytes, metavar="SIZE",
+              help="Bytes that one compressed input may become.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
 def command(

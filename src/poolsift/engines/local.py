@@ -19,6 +19,7 @@ from poolsift.engines.inputs import AccountingError, RunInput, ignoring, placed
 from poolsift.engines.learning import learned_tenant
 from poolsift.engines.manifest import build_manifest
 from poolsift.engines.options import RunOptions
+from poolsift.engines.places import check_places
 from poolsift.engines.verdicts import VerdictSource
 from poolsift.errors import InputError, RejectLimitError, UsageError
 from poolsift.readers.base import ReadOptions
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from poolsift.dns.snapshot import Snapshot
     from poolsift.evidence import Fact, Known
     from poolsift.readers.rejects import Reject
-    from poolsift.readers.source import Source
+    from poolsift.readers.source import Source, SourceLimits
     from poolsift.rules import Profile
     from poolsift.tenant import Tenant
     from poolsift.writers.publish import Output
@@ -78,12 +79,13 @@ def classify_files(
     threads: int = 1,
     memory: int = 1 << 30,
     raw_csv: bool = False,
+    limits: SourceLimits | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Classify every record of ``inputs`` (paths, globs, directories, URLs, ``-``) into ``out``.
 
     ``out``: a directory (parts and manifest), a file by its ending, or ``-``. ``learn_accepted`` reads the
-    inputs twice, first to learn accepted domains from records that say so. ``progress(done, total, name)``
+    inputs twice, first to learn accepted domains from records that say so. ``limits`` bounds decompression. ``progress(done, total, name)``
     gets compressed bytes. Inputs that break off are left out (``allow_truncated`` keeps their rows) and make
     exit code 5; rejected rows make 3 unless ``allow_rejects``. Raises PoolsiftError; then nothing is published.
     """
@@ -99,7 +101,10 @@ def classify_files(
         memory=memory,
     )
     named = [inputs] if isinstance(inputs, (str, os.PathLike)) else inputs
-    sources = expand_inputs([os.fspath(name) for name in named], allow_duplicates=allow_duplicates)
+    names = [os.fspath(name) for name in named]
+    sources = expand_inputs(names, limits=limits, allow_duplicates=allow_duplicates)
+    others = (tenant.path if tenant else None, dns.path if dns else None, rules if isinstance(rules, str) else None)
+    check_places(sources, os.fspath(out), None if rejects is None else os.fspath(rejects), others)
     # Folding breaks ties by input name, so the output may not depend on the order in which they were named.
     sources.sort(key=lambda source: source.name)
     if learn_accepted:

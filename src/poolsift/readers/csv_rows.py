@@ -221,9 +221,9 @@ class CsvReader:
             raise LimitError(f"{len(header)} columns", limit=MAX_COLUMNS, path=self._path)
         doubles = sorted({name for name in header if header.count(name) > 1})
         if doubles:
-            raise InputError("header", f"columns named twice: {', '.join(map(repr, doubles))}", self._path)
+            raise InputError("header", f"columns named twice: {column_words(doubles)}", self._path)
         if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-            message = f"one column {header[0][:80]!r}: cells seem to be separated otherwise (--delimiter)"
+            message = f"one column {column_words(header)}: cells seem to be separated otherwise; commas are due"
             raise InputError("delimiter", message, self._path)
         self.header = header
 
@@ -238,6 +238,11 @@ def header_names(head: bytes) -> list[str]:
             cells = simple_cells(raw, b",")
             return _clean(cell.decode("utf-8", "replace") for cell in cells or [])
     return []
+
+
+def column_words(names: Iterable[str]) -> str:
+    """Column names for a message, which must not tell addresses: a file without header begins with those."""
+    return ", ".join("(an address)" if "@" in name else repr(name[:80]) for name in names)
 
 
 def _fields(raw: bytes) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from poolsift.errors import InputError, UsageError, nearest
 from poolsift.readers import FORMATS, iter_formats, load_format
-from poolsift.readers.csv_rows import header_names
+from poolsift.readers.csv_rows import column_words, header_names
 
 if TYPE_CHECKING:
     from poolsift.readers.base import Format
@@ -50,5 +50,9 @@ def _seen(head: bytes) -> str:
         return "XML or HTML"
     columns = header_names(head)
     if len(columns) > 1:
-        return f"CSV with the columns {', '.join(map(repr, columns[:12]))}"
-    return f"begins with {head[:40]!r}"
+        return f"CSV with the columns {column_words(columns[:12])}"
+    line = start.split(b"\n", 1)[0]
+    if mark := next((mark for mark in (b";", b"\t", b"|") if mark in line and line.isascii()), None):
+        names = [name.decode() for name in line.split(mark)[:12]]
+        return f"cells separated by {mark.decode()!r} where commas are due: {column_words(names)}"
+    return "text with addresses and no header" if b"@" in line else f"begins with {head[:40]!r}"
