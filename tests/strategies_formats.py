@@ -104,7 +104,9 @@ def table(random: Random, rows: list[dict[str, str]], required: tuple[str, ...],
             writer.writerow(names)
         cells = [row.get(name, "extra") for name in names]
         broken = random.random()
-        writer.writerow(cells[:-1] if broken < 0.03 and len(cells) > 2 else [*cells, "more"] if broken > 0.97 else cells)
+        writer.writerow(
+            cells[:-1] if broken < 0.03 and len(cells) > 2 else [*cells, "more"] if broken > 0.97 else cells
+        )
     written = text.getvalue()
     return written.removesuffix(end) if random.random() < 0.1 else written
 
@@ -117,7 +119,15 @@ def damaged(random: Random, row: dict[str, str], names: tuple[str, ...]) -> dict
     return row
 
 
-EXTENDED_REQUIRED = ("date_time_utc", "event_id", "source", "recipient_address", "message_id", "return_path", "custom_data")
+EXTENDED_REQUIRED = (
+    "date_time_utc",
+    "event_id",
+    "source",
+    "recipient_address",
+    "message_id",
+    "return_path",
+    "custom_data",
+)
 EXTENDED_OPTIONAL = (
     "client_ip", "client_hostname", "server_ip", "server_hostname", "source_context", "connector_id",
     "internal_message_id", "network_message_id", "recipient_status", "total_bytes", "recipient_count",
@@ -379,6 +389,7 @@ def canonical_csv_file(random: Random) -> str:
 
 def canonical_names() -> list[str]:
     """Every column that a generated canonical row may have, in no row's order."""
+
     class Always(Random):
         def random(self) -> float:
             return 0.0

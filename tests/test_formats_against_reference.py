@@ -1,16 +1,18 @@
 """Each reader gives what its slow twin gives, whatever the order, quoting, encoding, compression and block size."""
 
+import json
 from collections.abc import Callable
 from random import Random
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poolsift.readers import load_format
 from poolsift.readers.base import ReadOptions
 from poolsift.readers.detect import detect
+from poolsift.readers.json_lines import JsonLines
 from poolsift.readers.rejects import FileReport
 from poolsift.readers.source import Source
 from tests import strategies_formats as files
@@ -97,3 +99,44 @@ def test_the_format_is_recognised(twin, random):
     begins = data.lstrip().startswith(b"{") or twin.format not in {"emailevents", "ndjson"}
     if begins and twin.read(data):
         assert detect(data[: 64 << 10], "test").name == twin.format
+
+
+PIECES = ("a", "b", '\\"', "\\\\", ":", " ", '\\":', "{", '\\" ')
+
+
+def spaced(random: Random) -> str:
+    return random.choice(("", "", "", " ", "  ", "\t", "\r"))
+
+
+def json_text(random: Random) -> str:
+    """A JSON string that looks like keys from the inside."""
+    return '"' + "".join(random.choice(PIECES) for _ in range(random.randrange(3))) + '"'
+
+
+def json_object(random: Random, depth: int = 0) -> str:
+    """An object with few different keys, oddly spaced."""
+    values = (lambda: json_text(random), lambda: "1", lambda: f"[{json_text(random)}]")
+    deeper = (lambda: json_object(random, depth + 1),) if depth < 2 else ()
+    pairs = []
+    for _ in range(random.randrange(4)):
+        key, value = random.choice(('"a"', '"b"', json_text(random))), random.choice((*values, *deeper))()
+        pairs.append(spaced(random) + key + spaced(random) + ":" + spaced(random) + value + spaced(random))
+    return "{" + ",".join(pairs) + "}"
+
+
+@settings(max_examples=500)
+@given(random=files.RANDOMS)
+def test_a_used_key_never_stands_twice(random):
+    """E16: at any depth, however keys are spaced and whatever texts look like."""
+    line = json_object(random)
+    doubles = []
+
+    def look(pairs):
+        names = [name for name, _ in pairs]
+        doubles.extend(name for name in ("a", "b") if names.count(name) > 1)
+
+    json.loads(line, object_pairs_hook=look)
+    report = FileReport("test")
+    rows = list(JsonLines([line.encode() + b"\n"], report, keys=("a", "b")))
+
+    assert (len(rows), dict(report.reject_codes)) == ((0, {"duplicate_key": 1}) if doubles else (1, {}))

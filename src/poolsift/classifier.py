@@ -61,7 +61,7 @@ class Classifier:
         self.dns = dns
         self.rules = select(rules)
         self.assume = _assumptions(assume, dns_off=dns is None)
-        self.compare = tuple(_compared(entry) for entry in compare)
+        self.compare = tuple(_compared(entry) for entry in ([compare] if isinstance(compare, str) else compare))
         self.tables = {profile.name: VerdictTable(profile, self.assume) for profile in self._profiles()}
         self._kernel: Kernel | None = None
         self._lock = threading.Lock()
@@ -73,6 +73,9 @@ class Classifier:
             if profile not in profiles:
                 profiles.append(profile)
         names = [profile.name for profile in profiles]
+        compared = [profile.name for profile in self.compare]
+        if len(set(compared)) < len(compared):
+            raise RulesError("compared twice with one profile", found=", ".join(compared))
         if len(set(names)) < len(names):
             raise RulesError("two different profiles have one name", found=", ".join(names))
         return tuple(profiles)

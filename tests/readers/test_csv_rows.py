@@ -171,7 +171,7 @@ class TestHeader:
         ("data", "words"),
         [
             (b"a,b,a\n", "'a'"),
-            (b"a;b\n1;2\n", "--delimiter"),
+            (b"a;b\n1;2\n", "commas are due"),
             (b"a,b\r1,2\r", "CR alone"),
             (b'a,"b\n', "not closed"),
             (b"a,\xff\n", "UTF-8"),

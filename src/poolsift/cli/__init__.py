@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from poolsift import __version__
-from poolsift.errors import PoolsiftError, nearest
+from poolsift.errors import OutputError, PoolsiftError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,8 @@ MEMORY: Final = 9
 INTERRUPTED: Final = 130
 CLOSED_PIPE: Final = 141
 TERMINATED: Final = 143
+
+_NOT_WRITTEN: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _COMPLETE: Final = "_POOLSIFT_COMPLETE"
 
@@ -89,13 +92,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit the process."""
     sys.excepthook = _internal_error
     signal.signal(signal.SIGTERM, _terminate)
+    if sys.stderr is None:
+        # Closed: the next file opened would become descriptor 2, and what libraries print would end in it.
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - stays open to the end
     if _COMPLETE in os.environ:
         cli.main(prog_name="poolsift", complete_var=_COMPLETE)
     code = _run(list(sys.argv[1:] if arguments is None else arguments))
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         code = _closed_pipe()
+    except OSError as error:
+        code = _unwritten(error)
     sys.exit(code)
 
 
@@ -117,6 +126,10 @@ def _run(arguments: list[str]) -> int:
         return MEMORY
     except BrokenPipeError:
         return _closed_pipe()
+    except OSError as error:
+        if error.errno not in _NOT_WRITTEN:
+            raise
+        return _unwritten(error)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except TerminatedError:
@@ -133,6 +146,13 @@ def _closed_pipe() -> int:
     """The reader of standard output went away: say nothing, now and when Python flushes at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return CLOSED_PIPE
+
+
+def _unwritten(error: OSError) -> int:
+    """Standard output took no more: files are named where they are written, so only it can be meant."""
+    print(f"poolsift: -: cannot write: {error.strerror}", file=sys.stderr)
+    _closed_pipe()
+    return OutputError.exit_code
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

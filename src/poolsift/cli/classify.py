@@ -54,9 +54,9 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="A record column that counts as not recorded.")
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N")
 @click.option("--memory", callback=_bytes, default="1G", show_default=True, metavar="SIZE", help="Memory ceiling.")
-@click.option("--max-ratio", type=click.IntRange(min=1), metavar="N",
-              help="Bytes that one compressed byte may become.  [default: 500]")  # fmt: skip
-@click.option("--max-plain-bytes", callback=_bytes, metavar="SIZE",
+@click.option("--max-ratio", type=click.IntRange(min=1), default=500, show_default=True, metavar="N",
+              help="Bytes that one compressed byte may become.")  # fmt: skip
+@click.option("--max-plain-bytes", callback=_bytes, default="1T", show_default=True, metavar="SIZE",
               help="Bytes that one compressed input may become.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
@@ -70,6 +70,8 @@ def command(
     format_: str | None,
     compare_rules: tuple[str, ...],
     ignore: tuple[str, ...],
+    max_ratio: int,
+    max_plain_bytes: int,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -87,6 +89,7 @@ def command(
         raise UsageError("takes the place of a tenant file", key="--learn-accepted", found="--tenant too")
     from poolsift.dns.snapshot import Snapshot
     from poolsift.engines.local import classify_files
+    from poolsift.readers.source import SourceLimits
     from poolsift.rules import parse_assume
     from poolsift.tenant import Tenant
 
@@ -100,6 +103,7 @@ def command(
             compare=compare_rules,
             format=format_,
             ignore=[name for entry in ignore for name in entry.split(",")],
+            limits=SourceLimits(ratio=max_ratio, plain_bytes=max_plain_bytes),
             progress=progress,
             **options,
         )

@@ -39,18 +39,23 @@ def init(file: str) -> None:
 @click.argument("file")
 def check(file: str) -> None:
     """Check FILE and show what poolsift understands."""
+    from poolsift.analysis.escaping import shown
     from poolsift.tenant import Tenant
 
     tenant = Tenant.load(file)
+    if not tenant.tenants:
+        print(f"warning: {shown(file)} names no tenant: no accepted domain is known", file=sys.stderr)
     for entry in tenant.tenants:
-        click.echo(f"tenant {entry.name or entry.id or '(without name)'}" + (" (learned)" if entry.learned else ""))
+        name = shown(entry.name or entry.id or "(without name)")
+        click.echo(f"tenant {name}" + (" (learned)" if entry.learned else ""))
         for domain, below in entry.accepted_with_initial.items():
             click.echo(f"  accepted  {domain}" + (" and everything below" if below else ""))
         for gateway in entry.gateways:
             networks = ", ".join(map(str, gateway.networks))
             filtering = {None: "not said", True: "on", False: "off"}[gateway.enhanced_filtering]
-            click.echo(f"  gateway   {gateway.name or '(without name)'}: {networks}; enhanced filtering {filtering}")
+            name = shown(gateway.name or "(without name)")
+            click.echo(f"  gateway   {name}: {networks}; enhanced filtering {filtering}")
     if tenant.pool_names or tenant.prefixes:
         click.echo(f"additions to the pool tables: {len(tenant.pool_names)} names, {len(tenant.prefixes)} prefixes")
     for warning in tenant.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {shown(warning, limit=2_000)}", file=sys.stderr)

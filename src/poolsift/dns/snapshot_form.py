@@ -178,6 +178,8 @@ def _text_metadata(rows: pa.Table) -> dict[str, str]:
 
 def _refuse_columns(rows: pa.Table, path: str, required: Sequence[str], known: Sequence[str]) -> None:
     for name in rows.column_names:
+        if rows.column_names.count(name) > 1:
+            raise SnapshotError("column named twice", path=path, found=name, expected=", ".join(known))
         if name not in known:
             near = nearest(name, known)
             raise SnapshotError("unknown column", path=path, found=name, expected=", ".join(known), nearest=near)

@@ -85,9 +85,10 @@ def classify_files(
     """Classify every record of ``inputs`` (paths, globs, directories, URLs, ``-``) into ``out``.
 
     ``out``: a directory (parts and manifest), a file by its ending, or ``-``. ``learn_accepted`` reads the
-    inputs twice, first to learn accepted domains from records that say so. ``limits`` bounds decompression. ``progress(done, total, name)``
-    gets compressed bytes. Inputs that break off are left out (``allow_truncated`` keeps their rows) and make
-    exit code 5; rejected rows make 3 unless ``allow_rejects``. Raises PoolsiftError; then nothing is published.
+    inputs twice, first to learn accepted domains from records that say so. ``limits`` bounds decompression.
+    ``progress(done, total, name)`` gets compressed bytes. Inputs that break off are left out (``allow_truncated``
+    keeps their rows) and make exit code 5; rejected rows make 3 unless ``allow_rejects``. Nothing that is read is
+    overwritten. Raises PoolsiftError; then nothing is published.
     """
     options = RunOptions(
         columns=columns,

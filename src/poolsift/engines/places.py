@@ -15,15 +15,13 @@ if TYPE_CHECKING:
     from poolsift.readers.source import Source
 
 
-def check_places(
-    sources: Iterable[Source], out: str, rejects: str | None, others: Iterable[str | None] = ()
-) -> None:
+def check_places(sources: Iterable[Source], out: str, rejects: str | None, others: Iterable[str | None] = ()) -> None:
     """Raises UsageError when writing ``out`` or ``rejects`` would replace or remove a file that is read.
 
     ``others`` are further files of the run, such as the tenant file. ``rejects`` is a regular file or a new one:
     it is renamed into place and removed when there are no rejects, which no device survives.
     """
-    read = [source.path for source in sources] + list(others)
+    read = [(source.path or "").removeprefix("file://") for source in sources] + list(others)
     written = [] if out == STDIN else [out, f"{out}.{MANIFEST}", f"{out}.{REJECTS}"]
     for path in filter(None, read):
         if any(_same(path, place) for place in written):

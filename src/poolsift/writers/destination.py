@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING
 from poolsift.errors import OutputError, UsageError
 from poolsift.writers import open_writer, output_format
 from poolsift.writers.columns import conform
+from poolsift.writers.durable import naming
 from poolsift.writers.publish import DirectoryOutput, Output, SingleFileOutput
 
 if TYPE_CHECKING:
@@ -37,19 +38,22 @@ class StreamOutput(Output):
         """Take one batch."""
         if self._writer is None:
             self._schema = batch.schema
-            self._writer = open_writer(self.to, self._sink, batch.schema, raw_csv=self._raw_csv, stream=True)
+            with naming(Path("-")):
+                self._writer = open_writer(self.to, self._sink, batch.schema, raw_csv=self._raw_csv, stream=True)
         assert self._schema is not None
         fitting = conform(batch, self._schema)
         if fitting is None:
             raise OutputError("new_columns", "rows after the first batch have further columns; choose --columns key")
-        self._writer.write(fitting)
+        with naming(Path("-")):
+            self._writer.write(fitting)
         self.records += batch.num_rows
 
     def finish(self) -> list[Part]:
         """Write what remains."""
-        if self._writer is not None:
-            self._writer.close()
-        self._sink.flush()
+        with naming(Path("-")):
+            if self._writer is not None:
+                self._writer.close()
+            self._sink.flush()
         return []
 
     def commit(self, manifest: Mapping[str, object]) -> None:
@@ -62,6 +66,8 @@ class StreamOutput(Output):
 def open_output(out: str | os.PathLike[str], to: str | None, *, raw_csv: bool = False) -> Output:
     """The output for ``-o``: ``-`` is standard output, a name with a known ending a file, anything else a directory."""
     text = os.fspath(out)
+    if not text or not text.isprintable():
+        raise UsageError("not a usable name", key="-o", found=ascii(text), expected="printable characters in UTF-8")
     if text == "-":
         chosen = output_format(to, None, "ndjson")
         return StreamOutput(standard_output(), chosen, raw_csv=_allowed(chosen, raw_csv))
@@ -79,6 +85,8 @@ def standard_output() -> IO[bytes]:
 
     ``sys.stdout.buffer`` does not under PYTHONUNBUFFERED: it is then a raw file, whose ``write`` may take a part only.
     """
+    if sys.stdout is None:
+        raise OutputError("closed", "standard output is closed", "-")
     return open(sys.stdout.fileno(), "wb", closefd=False)
 
 

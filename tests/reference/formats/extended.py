@@ -36,10 +36,7 @@ CODE = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])", re.ASCII)
 
 def read(data: bytes) -> list[dict[str, Any]]:
     return [
-        {"row": number, **record}
-        for number, cells in rows(data)
-        if cells is not None
-        for record in row_records(cells)
+        {"row": number, **record} for number, cells in rows(data) if cells is not None for record in row_records(cells)
     ]
 
 
