@@ -54,7 +54,7 @@ bench-smoke: $(VENV)/.dev  ## small workloads with their gates
 	$(BIN)/python -m benchmarks --smoke
 
 nightly: $(VENV)/.dev  ## what the fast tier leaves out
-	$(PYTEST) -m 'nightly or not nightly' --hypothesis-profile=thorough
+	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m 'nightly or not nightly' --timeout=7200
 	$(BIN)/python -m tests.reference.compare --records 10000000 --seed 1 --processes 2
 	$(MAKE) sanitize POOLSIFT_FUZZ_RUNS=2000000
 	$(BIN)/python -m benchmarks

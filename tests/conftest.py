@@ -1,6 +1,7 @@
 """Fixtures that several test files share: outside data, the shipped tables, Hypothesis profiles."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from tests.reference.networks import Tables, load_tables
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT / "src" / "poolsift" / "data"
+DATA = Path(find_spec("poolsift").origin).parent / "data"
 OUTSIDE = Path(os.environ.get("POOLSIFT_SHARED") or ROOT.parent / "shared")
 NOT_HERE = "outside data is not here: set POOLSIFT_SHARED or put it in ../shared"
 

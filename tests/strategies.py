@@ -292,11 +292,41 @@ WRAPPERS = (
     "{}@contoso.com",
 )
 
-ODD_ADDRESSES = ("", "<>", " <> ", "  <>", " ", "   ", "< >", "<>>", "@", "@contoso.com", "a@", "a@b@", "a", "<", ">", '"', "\0")
+ODD_ADDRESSES = (
+    "",
+    "<>",
+    " <> ",
+    "  <>",
+    " ",
+    "   ",
+    "< >",
+    "<>>",
+    "@",
+    "@contoso.com",
+    "a@",
+    "a@b@",
+    "a",
+    "<",
+    ">",
+    '"',
+    "\0",
+)
 
 KINDS = (None, "message", "ndr", "NDR", "auto_reply", "delay", "receipt", "journal", "", "ndr ", "bounce")
 DIRECTIONS = (None, "outbound", "Outbound", "inbound", "internal", "INTERNAL", "", "Originating")
-STATUSES = (None, "delivered", "failed", "Failed", "pending", "expanded", "quarantined", "dropped", "filtered", "", "none")
+STATUSES = (
+    None,
+    "delivered",
+    "failed",
+    "Failed",
+    "pending",
+    "expanded",
+    "quarantined",
+    "dropped",
+    "filtered",
+    "",
+    "none",
+)
 SPF = (None, "pass", "PASS", "fail", "softfail", "neutral", "none", "permerror", "temperror", "", "pass ", "hardfail")
 DKIM = (None, "pass", "Pass", "none", "fail", "policy", "neutral", "permerror", "temperror", "timeout", "", "other")
 DMARC = (None, "pass", "PASS", "fail", "none", "bestguesspass", "", " pass")
@@ -702,6 +732,16 @@ def addresses() -> st.SearchStrategy[str]:
 
 def replies() -> st.SearchStrategy[str]:
     """Text of a rejection."""
-    marks = ("{LED=", "{MSG=", "{IP=", "{FQDN=", "[LastAttemptedIP=", "[LastAttemptedServerName=", "}", "]", "OutboundProxyTarget")
+    marks = (
+        "{LED=",
+        "{MSG=",
+        "{IP=",
+        "{FQDN=",
+        "[LastAttemptedIP=",
+        "[LastAttemptedServerName=",
+        "}",
+        "]",
+        "OutboundProxyTarget",
+    )
     pieces = st.sampled_from(marks + IP_ADDRESSES + PHRASES) | st.text(alphabet="aGf.:-_ 1é{}[]", max_size=4)
     return st.lists(pieces, max_size=8).map("".join)

@@ -103,10 +103,19 @@ def test_odd_addresses(column, address):
     assert not found, report(found)
 
 
-BROKEN = [b"ann@conto\xffso.com", b"a\xc3@contoso.com", b"\xff", b"ann@b\xc3\xbccher.example", b"a@\xed\xa0\x80.com", b"\xf8@contoso.com"]
+BROKEN = [
+    b"ann@conto\xffso.com",
+    b"a\xc3@contoso.com",
+    b"\xff",
+    b"ann@b\xc3\xbccher.example",
+    b"a@\xed\xa0\x80.com",
+    b"\xf8@contoso.com",
+]
 
 
-@pytest.mark.parametrize("column", ["mail_from", "header_from", "dkim_domain", "recipient", "outbound_ip", "outbound_host"])
+@pytest.mark.parametrize(
+    "column", ["mail_from", "header_from", "dkim_domain", "recipient", "outbound_ip", "outbound_host"]
+)
 def test_bytes_that_are_no_utf8(column):
     """Binary columns may hold anything; what is no UTF-8 is unusable and spoils nothing else."""
     world = reference_world("several", dns=True)

@@ -140,7 +140,13 @@ def test_prefix_table(count):
     random = Random(count)
     entries = random_entries(random, count)
     native = nouns.PrefixTable(
-        (line.network.network_address.packed, line.network.prefixlen, microseconds(line.since), microseconds(line.until), number)
+        (
+            line.network.network_address.packed,
+            line.network.prefixlen,
+            microseconds(line.since),
+            microseconds(line.until),
+            number,
+        )
         for number, line in enumerate(entries)
     )
     edges = [edge for line in entries for edge in (line.network[0], line.network[-1])]
@@ -210,7 +216,28 @@ def test_host_names(tables, suffix):
 
 @given(
     label=st.lists(
-        st.sampled_from(["az", "on", "lp", "hn", "rln", "rlnn", "rlhn", "olkn", "oln", "bgr", "eopbgr", "01", "1", "1022", "f", "x", "-", "."])
+        st.sampled_from(
+            [
+                "az",
+                "on",
+                "lp",
+                "hn",
+                "rln",
+                "rlnn",
+                "rlhn",
+                "olkn",
+                "oln",
+                "bgr",
+                "eopbgr",
+                "01",
+                "1",
+                "1022",
+                "f",
+                "x",
+                "-",
+                ".",
+            ]
+        )
         | st.text(alphabet="0123456789abcdefnlorhz_-\u0662K", max_size=3),
         max_size=6,
     ).map("".join),
@@ -282,7 +309,26 @@ def test_srs():
     assert [line for line in wrong if line[1] != line[2]] == []
 
 
-SRS_WORDS = ("SRS0", "srs1", "x+SRS", "u", "HHH", "abcde", "TT", "c7", "A1", "orig.example", "orig.example.", "-bad", "", '"', "@", ".u")
+SRS_WORDS = (
+    "SRS0",
+    "srs1",
+    "x+SRS",
+    "u",
+    "HHH",
+    "abcde",
+    "TT",
+    "c7",
+    "A1",
+    "orig.example",
+    "orig.example.",
+    "-bad",
+    "",
+    '"',
+    "@",
+    ".u",
+)
+
+
 @st.composite
 def srs_locals(draw):
     """The three forms with good, odd and missing parts."""
@@ -290,7 +336,20 @@ def srs_locals(draw):
     day = st.sampled_from(["TT", "c7", "C7", "A1", "ABC", ""])
     name = st.sampled_from(["orig.example", "orig.example.", "-bad", "bü.example", "", "a..b"])
     user = st.sampled_from(["u", "u=v", ".u", "SRS0=HHH=TT=deep.example=w", "x+SRS=abcde=TT=deep.example=w", ""])
-    start = st.sampled_from(["SRS0=", "srs0+", "SRS0-", "x+SRS=", "+srs=", "a=b+SRS=", "SRS1=HHH=f.example==", "srs1+HHH=f=-", "SRS1=HHH==", '"'])
+    start = st.sampled_from(
+        [
+            "SRS0=",
+            "srs0+",
+            "SRS0-",
+            "x+SRS=",
+            "+srs=",
+            "a=b+SRS=",
+            "SRS1=HHH=f.example==",
+            "srs1+HHH=f=-",
+            "SRS1=HHH==",
+            '"',
+        ]
+    )
     return f"{draw(start)}{draw(hashed)}={draw(day)}={draw(name)}={draw(user)}"
 
 

@@ -114,7 +114,9 @@ class TestClassify:
     def test_a_closed_pipe_is_silent(self, tmp_path):
         source = ndjson(tmp_path / "in.ndjson", [RELAY] * 30_000)
         command = f"{sys.executable} -m poolsift classify {source} -q | head -1"
-        ended = subprocess.run(["bash", "-c", command + "; exit ${PIPESTATUS[0]}"], capture_output=True, check=False, timeout=120)
+        ended = subprocess.run(
+            ["bash", "-c", command + "; exit ${PIPESTATUS[0]}"], capture_output=True, check=False, timeout=120
+        )
 
         assert ended.returncode == 141
         assert len(ended.stdout.splitlines()) == 1
@@ -168,7 +170,9 @@ class TestExplain:
         assert poolsift("explain", tmp_path / "out", "--message-id", "other").returncode == 2
 
     def test_one_record_on_stdin(self, tenant):
-        ended = poolsift("explain", "-", "--tenant", tenant, input=orjson.dumps({**RELAY, "time": "2024-05-02T08:00:00Z"}))
+        ended = poolsift(
+            "explain", "-", "--tenant", tenant, input=orjson.dumps({**RELAY, "time": "2024-05-02T08:00:00Z"})
+        )
 
         assert b"pool: relay" in ended.stdout
 

@@ -60,12 +60,16 @@ def test_manifests_of_the_same_work_differ_in_one_field_only(tmp_path):
 def test_the_output_is_the_same_for_any_threads_memory_and_order_of_inputs(tmp_path):
     files = []
     for name in "abc":
-        records = [{**RELAY, "mail_from": f"{name}{n}@x{n % 7}.example", "message_id": f"<{n % 50}@x>"} for n in range(200)]
+        records = [
+            {**RELAY, "mail_from": f"{name}{n}@x{n % 7}.example", "message_id": f"<{n % 50}@x>"} for n in range(200)
+        ]
         files.append(ndjson(tmp_path / f"{name}.ndjson", records))
     results = []
     for number, (threads, fold, order) in enumerate([(1, "on", 1), (3, "on", -1), (1, "off", 1), (3, "off", -1)]):
         out = tmp_path / f"out{number}"
-        classify_files(files[::order], out, tenant=TENANT, threads=threads, fold=fold, memory=(64 if order > 0 else 512) << 20)
+        classify_files(
+            files[::order], out, tenant=TENANT, threads=threads, fold=fold, memory=(64 if order > 0 else 512) << 20
+        )
         results.append(hashes(out))
 
     assert results[0] == results[1]

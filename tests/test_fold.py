@@ -19,7 +19,11 @@ def batch(rows, schema=SCHEMA):
 
 
 def row(number, file="a.csv", **fields):
-    fields = {"network_message_id": "11111111-2222-3333-4444-555555555555", "recipient": "bob@partner.example", **fields}
+    fields = {
+        "network_message_id": "11111111-2222-3333-4444-555555555555",
+        "recipient": "bob@partner.example",
+        **fields,
+    }
     return {"row": number, "input": file, **fields}
 
 
@@ -36,10 +40,12 @@ def fold(rows, *, memory=1 << 24, size=3):
 
 
 def test_columns_come_from_the_first_row_in_time_and_the_status_from_the_last():
-    (record,) = fold([
-        row(2, time=NOON, status="failed", status_code="5.7.1", client_ip="192.0.2.2", spf="fail"),
-        row(1, time=NOON - timedelta(seconds=5), status="pending", status_text="later", client_ip="192.0.2.1"),
-    ])
+    (record,) = fold(
+        [
+            row(2, time=NOON, status="failed", status_code="5.7.1", client_ip="192.0.2.2", spf="fail"),
+            row(1, time=NOON - timedelta(seconds=5), status="pending", status_text="later", client_ip="192.0.2.1"),
+        ]
+    )
 
     assert record["client_ip"] == "192.0.2.1"
     assert record["spf"] == "fail"
@@ -49,12 +55,14 @@ def test_columns_come_from_the_first_row_in_time_and_the_status_from_the_last():
 
 
 def test_rows_without_time_come_last_and_ties_go_by_input_and_row():
-    (record,) = fold([
-        row(1, "a.csv", helo="no time"),
-        row(9, "b.csv", time=NOON, helo="b"),
-        row(7, "a.csv", time=NOON, helo="a7"),
-        row(3, "a.csv", time=NOON),
-    ])
+    (record,) = fold(
+        [
+            row(1, "a.csv", helo="no time"),
+            row(9, "b.csv", time=NOON, helo="b"),
+            row(7, "a.csv", time=NOON, helo="a7"),
+            row(3, "a.csv", time=NOON),
+        ]
+    )
 
     assert record["helo"] == "a7"
     assert (record["input"], record["row"], record["rows"]) == ("a.csv", 3, 4)
@@ -98,10 +106,12 @@ def test_the_null_reverse_path_is_recorded():
 
 
 def test_where_the_sender_comes_from_goes_with_the_sender():
-    (record,) = fold([
-        row(1, time=NOON, sender_from_trace=True),
-        row(2, time=NOON + timedelta(1), mail_from="ann@contoso.com", sender_from_trace=False),
-    ])
+    (record,) = fold(
+        [
+            row(1, time=NOON, sender_from_trace=True),
+            row(2, time=NOON + timedelta(1), mail_from="ann@contoso.com", sender_from_trace=False),
+        ]
+    )
 
     assert record["sender_from_trace"] is False
 
@@ -121,13 +131,18 @@ class TestTenants:
 
 class TestRowsWithoutRecipient:
     def test_they_lend_their_columns_to_every_record_and_count_as_folded(self):
-        records = fold([
-            row(1, recipient=None, time=NOON, connector="edge"),
-            row(2, time=NOON + timedelta(1)),
-            row(3, time=NOON + timedelta(1), recipient="eve@partner.example", connector="other"),
-        ])
+        records = fold(
+            [
+                row(1, recipient=None, time=NOON, connector="edge"),
+                row(2, time=NOON + timedelta(1)),
+                row(3, time=NOON + timedelta(1), recipient="eve@partner.example", connector="other"),
+            ]
+        )
 
-        assert [(record["connector"], record["row"], record["rows"]) for record in records] == [("edge", 2, 1), ("edge", 3, 1)]
+        assert [(record["connector"], record["row"], record["rows"]) for record in records] == [
+            ("edge", 2, 1),
+            ("edge", 3, 1),
+        ]
 
     def test_alone_they_make_one_record(self):
         (record,) = fold([row(1, recipient=None), row(2, recipient="")])
@@ -136,7 +151,13 @@ class TestRowsWithoutRecipient:
 
 
 class TestJoin:
-    INBOUND = {"direction": "Inbound", "recipient": "ann@contoso.com", "spf": "pass", "client_ip": "192.0.2.1", "helo": "mx"}
+    INBOUND = {
+        "direction": "Inbound",
+        "recipient": "ann@contoso.com",
+        "spf": "pass",
+        "client_ip": "192.0.2.1",
+        "helo": "mx",
+    }
 
     def test_by_network_message_id(self):
         records = fold([row(1, direction="outbound", client_ip="10.0.0.1"), row(2, **self.INBOUND)])
@@ -153,20 +174,24 @@ class TestJoin:
 
     def test_by_message_id_and_reverse_path(self):
         same = {"message_id": "<1@s.example>", "mail_from": "S@s.example"}
-        records = fold([
-            row(1, network_message_id="f1", **same),
-            row(2, network_message_id="f2", message_id="<1@s.example>", mail_from="other@s.example"),
-            row(3, network_message_id="f3", **{**self.INBOUND, **same}),
-        ])
+        records = fold(
+            [
+                row(1, network_message_id="f1", **same),
+                row(2, network_message_id="f2", message_id="<1@s.example>", mail_from="other@s.example"),
+                row(3, network_message_id="f3", **{**self.INBOUND, **same}),
+            ]
+        )
 
         assert {record["row"]: record.get("spf") for record in records} == {1: "pass", 2: None, 3: "pass"}
 
     def test_the_first_inbound_row_in_time_gives(self):
-        records = fold([
-            row(1),
-            row(2, **{**self.INBOUND, "spf": "fail", "time": NOON}),
-            row(3, **{**self.INBOUND, "recipient": "c@contoso.com", "time": NOON - timedelta(1)}),
-        ])
+        records = fold(
+            [
+                row(1),
+                row(2, **{**self.INBOUND, "spf": "fail", "time": NOON}),
+                row(3, **{**self.INBOUND, "recipient": "c@contoso.com", "time": NOON - timedelta(1)}),
+            ]
+        )
 
         assert next(record for record in records if record["row"] == 1)["spf"] == "pass"
 

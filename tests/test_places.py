@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -13,6 +15,7 @@ from poolsift.classifier import Classifier
 from poolsift.cli.classify import command
 from poolsift.dns.snapshot import Snapshot
 from poolsift.engines.local import classify_files
+from poolsift.engines.lookup import FinishedRun
 from poolsift.errors import InputError, LimitError, RulesError, SnapshotError, TenantFileError, UsageError
 from poolsift.readers.csv_rows import column_words
 from poolsift.readers.detect import detect
@@ -126,6 +129,7 @@ def test_the_same_output_again(source, tmp_path):
         b"ann@contoso.com;bob@partner.example;pass\n",
         b"ann@contoso.com\tbob@partner.example\tpass\n",
         b"ann@contoso.com bob@partner.example\n",
+        b"x\nann@contoso.com\n",
     ],
 )
 def test_an_unknown_format_tells_no_address(head):
@@ -209,3 +213,51 @@ def test_a_profile_is_compared_once():
     with pytest.raises(RulesError, match="compared twice"):
         Classifier(compare=["2026-06", "2026-06"])
     assert Classifier(compare="2026-06").columns[-1] == "pool_2026_06"
+
+
+@pytest.mark.parametrize("text", [b"{}", b"[]", b"null", b'{"options":{}}'])
+def test_explaining_by_a_manifest_of_others(source, tmp_path, text):
+    out = tmp_path / "out.ndjson"
+    classify_files(source, out)
+    (tmp_path / "out.ndjson.manifest.json").write_bytes(text)
+    with pytest.raises(UsageError, match="not a manifest"):
+        FinishedRun(str(out))
+
+
+def test_explaining_an_output_that_was_damaged(source, tmp_path):
+    out = tmp_path / "out.ndjson"
+    classify_files(source, out)
+    out.write_bytes(b"garbage\n")
+    with pytest.raises(InputError) as caught:
+        FinishedRun(str(out)).record(1)
+
+    assert caught.value.code == "output_damaged"
+
+
+def test_a_demo_where_no_directory_can_be(source):
+    run = piped(["demo", str(source), "--messages", "5"])
+
+    assert (run.returncode, b"Not a directory" in run.stderr) == (6, True)
+
+
+def test_the_summary_tells_no_address(tmp_path):
+    """An address where a pool name is due: columns of a log may be mixed up."""
+    path = tmp_path / "in.ndjson"
+    path.write_bytes(b'{"recipient":"b@partner.example","outbound_ip_pool_name":"ann@contoso.com"}\n')
+    run = piped(["classify", str(path), "-o", str(tmp_path / "out")])
+
+    assert b"contoso" not in run.stderr
+    assert b"holds an address" in run.stderr
+
+
+@pytest.mark.parametrize("format_", ["csv", "parquet"])
+def test_a_forced_format_tells_no_address(tmp_path, format_):
+    path = tmp_path / "in"
+    if format_ == "csv":
+        path.write_bytes(b"ann@contoso.com,bob@partner.example\n1,2\n")
+    else:
+        pq.write_table(pa.table({"ann@contoso.com": [1]}), path)
+    with pytest.raises(InputError) as caught:
+        classify_files(path, tmp_path / "out", format=format_)
+
+    assert "no record column among (an address)" in str(caught.value)

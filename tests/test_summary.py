@@ -22,7 +22,9 @@ SPAM = {**NORMAL, "pool": "high_risk", "rule": "spam", "candidates": 2, "fix": "
 
 def summary(rows, rules="2023-11", dns="off", assumed=None):
     """The summary of (record, verdict) pairs; the newest profile says what the verdict's `newest` says."""
-    found = Summary(rules=rules, newest="2026-06", assumed={"domain_resolves": "yes"} if assumed is None else assumed, dns=dns)
+    found = Summary(
+        rules=rules, newest="2026-06", assumed={"domain_resolves": "yes"} if assumed is None else assumed, dns=dns
+    )
     schema = verdict_schema()
     answers = pa.RecordBatch.from_pylist([{**NORMAL, **verdict} for _, verdict in rows], schema=schema)
     newest = pa.array([verdict.get("newest", verdict.get("pool", "normal")) for _, verdict in rows]).dictionary_encode()
@@ -38,7 +40,14 @@ def text(result):
 
 
 def test_pools_rules_and_agreement_are_counted():
-    result = summary([({}, {}), ({}, {}), ({}, SPAM), ({}, {"observed_pool": "relay", "observed_from": "pool_name", "agreement": "mismatch"})])
+    result = summary(
+        [
+            ({}, {}),
+            ({}, {}),
+            ({}, SPAM),
+            ({}, {"observed_pool": "relay", "observed_from": "pool_name", "agreement": "mismatch"}),
+        ]
+    )
 
     assert result["records"] == 4
     assert result["pools"] == {"normal": 3, "high_risk": 1}
@@ -77,7 +86,12 @@ def test_spam_is_counted_by_its_origin():
         ({"submitted": True}, {}),
     ]
 
-    assert summary(rows)["spam_origin"] == {"hosted_sender": 1, "forwarded": 1, "on_premises_or_connector": 2, "unknown": 1}
+    assert summary(rows)["spam_origin"] == {
+        "hosted_sender": 1,
+        "forwarded": 1,
+        "on_premises_or_connector": 2,
+        "unknown": 1,
+    }
 
 
 def test_what_would_decide_the_undetermined_is_counted():
@@ -89,7 +103,10 @@ def test_what_would_decide_the_undetermined_is_counted():
 def test_pool_names_that_do_not_speak_are_listed():
     rows = [
         ({"outbound_ip_pool_name": "NewPool"}, {}),
-        ({"outbound_ip_pool_name": "RegularRelayOutboundPool"}, {"observed_from": "pool_name", "observed_pool": "relay"}),
+        (
+            {"outbound_ip_pool_name": "RegularRelayOutboundPool"},
+            {"observed_from": "pool_name", "observed_pool": "relay"},
+        ),
         ({"outbound_ip_pool_name": ""}, {}),
         ({"outbound_ip_pool_name": "NewPool"}, {"observed_from": "outbound_ip", "observed_pool": "relay"}),
     ]
@@ -115,7 +132,9 @@ def test_submitted_from_a_domain_outside_the_file_means_an_incomplete_file():
     outside = encode_evidence({Fact.ACCEPTED_DOMAIN: Known.NO}, [Flag.SUBMITTED])
     inside = encode_evidence({Fact.ACCEPTED_DOMAIN: Known.YES}, [Flag.SUBMITTED])
     unknown = encode_evidence({}, [Flag.SUBMITTED])
-    rows = [({}, {"evidence": bits, "sender_domain": f"{n}.example"}) for n, bits in enumerate((outside, inside, unknown))]
+    rows = [
+        ({}, {"evidence": bits, "sender_domain": f"{n}.example"}) for n, bits in enumerate((outside, inside, unknown))
+    ]
     result = summary(rows)
 
     assert result["tenant_incomplete"] == {"records": 1, "domains": [{"sender_domain": "0.example", "records": 1}]}

@@ -2,6 +2,8 @@
 #include "poolsift/classify.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <stdexcept>
 
 #include "poolsift/evidence.hpp"
@@ -90,16 +92,20 @@ void Classifier::decode(Block& block) const {
 
 /// Fetches what judging the block will read of the memo, DNS included: memory far away is asked for all at once.
 void Classifier::prefetch(const Block& block) {
-  const auto& rows = stage_.rows();
-  for (std::int64_t row = block.first; row < block.end; ++row) {
-    memo_.prefetch_id(sender_of(rows[static_cast<std::size_t>(row)]));
-    memo_.prefetch_id(rows[static_cast<std::size_t>(row)].recipient);
+  const std::span rows = std::span(stage_.rows()).subspan(static_cast<std::size_t>(block.first), static_cast<std::size_t>(block.end - block.first));
+  for (const StagedRow& row : rows) {
+    memo_.prefetch_id(sender_of(row));
+    memo_.prefetch_id(row.recipient);
+    memo_.prefetch_id(row.header);
   }
-  for (std::int64_t row = block.first; row < block.end; ++row) {
-    const NameId sender = sender_of(rows[static_cast<std::size_t>(row)]);
-    memo_.prefetch_text_of(sender);
-    memo_.look_up_dns(sender);
+  std::array<NameId, block_size> open;
+  std::size_t count = 0;
+  for (const StagedRow& row : rows) {
+    const NameId sender = sender_of(row);
+    open[count] = sender;
+    count += memo_.dns_open(sender) ? 1 : 0;
   }
+  memo_.look_up_dns(std::span(open).first(count));
 }
 
 void Classifier::judge(const Block& block, VerdictColumns& out) {

@@ -2,6 +2,8 @@
 #include "poolsift/domain_memo.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <limits>
 #include <stdexcept>
 
@@ -20,7 +22,7 @@ void DomainMemo::clear() {
   slots_.assign(first_slots, Slot{});
   mask_ = first_slots - 1;
   names_.assign(first_name, Name{});
-  arena_.assign(text_slack, '\0');
+  arena_.clear();
   needs_.clear();
   aliased_ = false;
 }
@@ -33,7 +35,7 @@ DomainMemo::Slot& DomainMemo::find(std::uint64_t hash, std::string_view folded, 
     if (slot.id == name_missing) return slot;
     if (slot.tag != tag) continue;
     const Name& name = names_[slot.id];
-    if (name.tenant == tenant && name.size == folded.size() && same_bytes(arena_.data() + name.offset, folded.data(), folded.size())) return slot;
+    if (name.tenant == tenant && name.size == folded.size() && same_bytes(text_of(name).data(), folded.data(), folded.size())) return slot;
   }
 }
 
@@ -46,16 +48,36 @@ NameId DomainMemo::add(Slot& slot, std::uint64_t hash, std::string_view folded, 
   if (folded.empty() || folded.size() > longest_name) throw std::invalid_argument("a domain name of no bytes or too many");
   if (arena_.size() > std::numeric_limits<std::uint32_t>::max() - folded.size()) throw std::length_error("too many domain names");
   const auto id = static_cast<NameId>(names_.size());
-  const auto offset = static_cast<std::uint32_t>(arena_.size() - text_slack);
-  const auto size = static_cast<std::uint16_t>(folded.size());
-  arena_.insert(offset, folded);
   const std::uint32_t facts = idna ? std::uint32_t{domain_unanswered} : kernel_.describe(folded, tenant);
-  names_.push_back({offset, size, tenant, name_missing, facts});
+  Name& name = names_.emplace_back();
+  name.facts = facts;
+  name.size = static_cast<std::uint16_t>(folded.size());
+  name.tenant = tenant;
+  if (folded.size() <= near_size) {
+    std::memcpy(name.near, folded.data(), folded.size());
+  } else {
+    name.offset = static_cast<std::uint32_t>(arena_.size());
+    arena_ += folded;
+  }
   slot = {static_cast<std::uint32_t>(hash >> 32), id};
   if (idna) needs_[id] = need_idna | need_organizational;
   if (own_may_matter(id)) needs_[id] = need_organizational;
   if (names_.size() * 8 > slots_.size() * 5) grow();
   return id;
+}
+
+void DomainMemo::look_up_dns(std::span<const NameId> ids) noexcept {
+  const DnsTable* const table = kernel_.spec().dns;
+  std::array<std::uint64_t, 64> hashes;
+  for (; !ids.empty(); ids = ids.subspan(std::min(ids.size(), hashes.size()))) {
+    const std::span<const NameId> some = ids.first(std::min(ids.size(), hashes.size()));
+    for (std::size_t i = 0; table != nullptr && i < some.size(); ++i) {
+      hashes[i] = table->hash(text(some[i]));
+      table->prefetch(hashes[i]);
+    }
+    for (std::size_t i = 0; table != nullptr && i < some.size(); ++i) table->prefetch_record(hashes[i]);
+    for (const NameId id : some) look_up_dns(id);
+  }
 }
 
 /// Unless a record itself says whether its sender is accepted: then stage_domains asks.

@@ -43,6 +43,8 @@ void DomainStage::stage(const RecordBatch& batch) {
   open_dkim(batch);
   for (std::int64_t first = 0; first < batch.rows; first += block_rows) {
     const std::int64_t end = std::min(first + block_rows, batch.rows);
+    mail_domains_.fill({});
+    folded_used_ = 0;
     for (const Role& role : roles) {
       if (!role.column->absent() && !once_an_entry(role, batch)) stage_plain(role, first, end);
     }
@@ -74,7 +76,6 @@ void DomainStage::stage_tenants(const RecordBatch& batch) {
 
 void DomainStage::stage_plain(const Role& role, std::int64_t first, std::int64_t end) {
   waiting_count_ = 0;
-  folded_used_ = 0;
   for (std::int64_t row = first; row < end; ++row) {
     std::string_view text;
     if (!role.column->read(row, text) || (text.empty() && !role.is_path)) continue;
@@ -83,8 +84,7 @@ void DomainStage::stage_plain(const Role& role, std::int64_t first, std::int64_t
   }
   constexpr std::size_t ahead = 8;  // names to be fetched while one is compared
   for (std::size_t i = 0; i < waiting_count_; ++i) {
-    if (i + 2 * ahead < waiting_count_) memo_.prefetch_name(waiting_[i + 2 * ahead].hash);
-    if (i + ahead < waiting_count_) memo_.prefetch_text(waiting_[i + ahead].hash);
+    if (i + ahead < waiting_count_) memo_.prefetch_name(waiting_[i + ahead].hash);
     const Waiting& one = waiting_[i];
     StagedRow& staged = rows_[one.row];
     staged.*role.id = memo_.intern(one.hash, {folded_.data() + one.offset, one.size}, staged.tenant, one.idna);
@@ -98,7 +98,7 @@ void DomainStage::read_address(const Role& role, std::string_view text, StagedRo
   if (plain_mailbox(text, folded, plain)) {
     const std::uint8_t srs = plain.has_equals ? role.srs_mark : std::uint8_t{0};
     staged.marks |= speaks(plain.at) ? marks_of(role, parse_mailbox(text)) : srs;
-    queue({folded + plain.at + 1, text.size() - plain.at - 1}, row, false);
+    take_domain(role, {folded + plain.at + 1, text.size() - plain.at - 1}, row, false);
     return;
   }
   const Mailbox mailbox = parse_mailbox(text);
@@ -108,7 +108,19 @@ void DomainStage::read_address(const Role& role, std::string_view text, StagedRo
   }
   staged.marks |= marks_of(role, mailbox);
   fold_text(mailbox.domain, folded);
-  queue({folded, mailbox.domain.size()}, row, mailbox.kind == MailboxKind::domain_needs_idna);
+  take_domain(role, {folded, mailbox.domain.size()}, row, mailbox.kind == MailboxKind::domain_needs_idna);
+}
+
+/// The header mostly has the domain of the path, which is near: only another one has to be looked up.
+void DomainStage::take_domain(const Role& role, std::string_view name, std::uint32_t row, bool idna) {
+  Folded& mail = mail_domains_[row % block_rows];
+  StagedRow& staged = rows_[row];
+  if (role.id == &StagedRow::header && mail.size == name.size() && same_bytes(folded_.data() + mail.offset, name.data(), name.size())) {
+    staged.header = staged.mail;
+    return;
+  }
+  queue(name, row, idna);
+  if (role.is_path) mail = {static_cast<std::uint32_t>(name.data() - folded_.data()), static_cast<std::uint16_t>(name.size())};
 }
 
 /// `name` lies in the block's buffer, and what comes after it is free.

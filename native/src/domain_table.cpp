@@ -93,6 +93,12 @@ DnsFacts DnsTable::lookup(Bytes canonical) const noexcept {
     return slot == 0 ? DnsFacts{} : unpack(facts_at(records_, (slot & place_mask) - 1));
 }
 
+void DnsTable::prefetch_record(std::uint64_t hash) const noexcept {
+    if (size_ == 0) return;
+    const std::uint64_t slot = slots_[hash & (slots_.size() - 1)];
+    if (slot != 0) __builtin_prefetch(records_.data() + (slot & place_mask) - 1);
+}
+
 /// Hangs every record into new slots, in the order of the records, which is the order of memory.
 void DnsTable::grow(std::size_t slots) {
     std::vector<std::uint64_t> fresh(slots);

@@ -151,7 +151,8 @@ class TestFields:
         assert one(EmailDirection="Inbound", SenderIPv4="", SenderIPv6="2001:db8::1")["client_ip"] == "2001:db8::1"
 
     @pytest.mark.parametrize(
-        ("word", "direction"), [("Inbound", "inbound"), ("OUTBOUND", "outbound"), ("Intra-org", "internal"), ("Up", None)]
+        ("word", "direction"),
+        [("Inbound", "inbound"), ("OUTBOUND", "outbound"), ("Intra-org", "internal"), ("Up", None)],
     )
     def test_direction(self, word, direction):
         assert one(EmailDirection=word).get("direction") == direction

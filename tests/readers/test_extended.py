@@ -146,7 +146,11 @@ class TestStatus:
         assert (record["recipient"], record["status"]) == ("bob@partner.example", "delivered")
 
     def test_recipients_may_stand_in_the_steps_alone(self):
-        row = {**BASE, "recipient_address": "", "recipient_status": "a@x.example##Receive, Send;b@y.example##Receive, Fail"}
+        row = {
+            **BASE,
+            "recipient_address": "",
+            "recipient_status": "a@x.example##Receive, Send;b@y.example##Receive, Fail",
+        }
         records, report = read_all(FORMAT, csv_bytes([row], EXTENDED))
 
         assert [(one["recipient"], one["status"]) for one in records] == [
@@ -159,7 +163,8 @@ class TestRecipients:
     def test_a_row_counts_as_its_recipients(self):
         """Three recipients, three records of one row, three rows in."""
         records, report = read_all(
-            FORMAT, csv_bytes([{**BASE, "recipient_address": 'a@x.example;"b;c"@x.example;d@x.example'}, BASE], EXTENDED)
+            FORMAT,
+            csv_bytes([{**BASE, "recipient_address": 'a@x.example;"b;c"@x.example;d@x.example'}, BASE], EXTENDED),
         )
 
         assert [(one["recipient"], one["row"]) for one in records] == [
@@ -226,7 +231,9 @@ class TestFilter:
 
     @pytest.mark.parametrize("event", ["SEND", "FAIL", "AGENTINFO", "TRANSFER", "UNHEARDOF"])
     def test_the_pool_name_counts_on_every_event(self, event):
-        record = one(event_id=event, custom_data="'S:X=a;b';S:OutboundIpPoolName=HighRiskOutboundPool;I32:OutboundIpPool=1501")
+        record = one(
+            event_id=event, custom_data="'S:X=a;b';S:OutboundIpPoolName=HighRiskOutboundPool;I32:OutboundIpPool=1501"
+        )
 
         assert record["outbound_ip_pool_name"] == "HighRiskOutboundPool"
 

@@ -18,7 +18,9 @@ def lines(shared, name):
 
 class TestRecipientStatuses:
     def test_each_recipient_has_its_own_steps(self):
-        found = recipient_statuses("a@x.example##Receive, Send;b@y.example##Receive, Fail;c@z.example##Receive, Deliver")
+        found = recipient_statuses(
+            "a@x.example##Receive, Send;b@y.example##Receive, Fail;c@z.example##Receive, Deliver"
+        )
 
         assert [(one.recipient, status_of(one.steps)) for one in found] == [
             ("a@x.example", "delivered"), ("b@y.example", "failed"), ("c@z.example", "delivered"),
@@ -109,6 +111,8 @@ class TestWords:
 
         assert all(has_srs(address) for address in addresses)
 
-    @pytest.mark.parametrize("path", ["<>", "srs@contoso.com", "a+srs@contoso.com", "a@srs0=x.example", "SRS0@x.example"])
+    @pytest.mark.parametrize(
+        "path", ["<>", "srs@contoso.com", "a+srs@contoso.com", "a@srs0=x.example", "SRS0@x.example"]
+    )
     def test_other_addresses_are_not_srs(self, path):
         assert not has_srs(path)

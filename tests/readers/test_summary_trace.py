@@ -18,7 +18,11 @@ BASE = {
     "original_client_ip": "203.0.113.9",
     "directionality": "Originating",
 }
-REPORT = {"sender_address": "postmaster@contoso.com", "message_subject": "Undeliverable: hello", "original_client_ip": ""}
+REPORT = {
+    "sender_address": "postmaster@contoso.com",
+    "message_subject": "Undeliverable: hello",
+    "original_client_ip": "",
+}
 
 
 def one(**cells):

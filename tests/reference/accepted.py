@@ -54,9 +54,7 @@ class Tenant:
 
     def owns(self, domain: str | None) -> bool:
         """The sender could simply be added to the accepted domains."""
-        return (
-            domain is not None and not domain.startswith("[") and organizational(domain) in self.own_organizations
-        )
+        return domain is not None and not domain.startswith("[") and organizational(domain) in self.own_organizations
 
     def gateway_of(self, text: str | None) -> Gateway | None:
         """Choice 28: the gateway with the longest prefix around the address."""
@@ -95,7 +93,9 @@ def read_tenant(table: dict) -> Tenant:
     plain += [item["domain"] for item in tables if not item.get("subdomains")]
     deep = [item["domain"] for item in tables if item.get("subdomains")]
     gateways = [
-        Gateway(tuple(ipaddress.ip_network(prefix) for prefix in gateway["prefixes"]), gateway.get("enhanced_filtering"))
+        Gateway(
+            tuple(ipaddress.ip_network(prefix) for prefix in gateway["prefixes"]), gateway.get("enhanced_filtering")
+        )
         for gateway in table.get("gateway", [])
     ]
     initial = table.get("initial_domain")

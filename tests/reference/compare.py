@@ -96,8 +96,10 @@ def run(records: int, seed: int, processes: int) -> int:
                 print(difference, end="\n\n")
                 shown += 1
     seconds = time.monotonic() - began
-    print(f"{rows:,} records compared, {total:,} differ, {len(VERDICT_COLUMNS)} columns and more, seed {seed}, "
-          f"{seconds:.0f} s, {rows / seconds:,.0f} records/s")
+    print(
+        f"{rows:,} records compared, {total:,} differ, {len(VERDICT_COLUMNS)} columns and more, seed {seed}, "
+        f"{seconds:.0f} s, {rows / seconds:,.0f} records/s"
+    )
     return total
 
 

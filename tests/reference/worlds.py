@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.reference.evidence import World
 from tests.reference.networks import load_tables
 from tests.reference.rules import PROFILES
 
-DATA = Path(__file__).resolve().parents[2] / "src" / "poolsift" / "data"
+DATA = Path(find_spec("poolsift").origin).parent / "data"
 TENANT_FILES = {"several": strategies.TENANTS, "single": strategies.SINGLE_TENANT, "none": None}
 
 

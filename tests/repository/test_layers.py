@@ -75,9 +75,13 @@ def test_every_part_has_a_floor():
 
 def test_the_core_knows_no_python_and_does_no_io():
     """native/ includes neither Python nor streams, files, sockets or clocks."""
-    banned = re.compile(r"#include\s*<(Python\.h|fstream|iostream|cstdio|stdio\.h|chrono|ctime|time\.h|sys/socket\.h|thread|filesystem)>")
+    banned = re.compile(
+        r"#include\s*<(Python\.h|fstream|iostream|cstdio|stdio\.h|chrono|ctime|time\.h|sys/socket\.h|thread|filesystem)>"
+    )
     files = [path for folder in ("include", "src") for path in (TOP / "native" / folder).rglob("*.[ch]pp")]
-    found = [(path.name, match.group(1)) for path in files for match in banned.finditer(path.read_text(encoding="utf-8"))]
+    found = [
+        (path.name, match.group(1)) for path in files for match in banned.finditer(path.read_text(encoding="utf-8"))
+    ]
 
     assert files
     assert found == []

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,8 +21,8 @@ inline constexpr NameId name_unusable = 1;   ///< recorded, but no address
 inline constexpr NameId name_null_path = 2;  ///< the null reverse-path
 inline constexpr NameId first_name = 3;
 
-/// Bytes that can be read after any name, so that names can be copied in whole vectors.
-inline constexpr std::size_t text_slack = 32;
+/// Bytes that can be read from the first of any name on, so that short names can be copied in whole vectors.
+inline constexpr std::size_t text_readable = 32;
 
 /// What only Python knows, as bits.
 enum Need : std::uint8_t { need_idna = 1, need_organizational = 2 };
@@ -44,23 +45,23 @@ class DomainMemo {
   std::uint64_t hash(std::string_view folded, std::uint16_t tenant) const noexcept { return key_(folded) ^ tenant * 0x9E3779B97F4A7C15ULL; }
   /// Brings the place where a name of this hash would be nearer.
   void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&slots_[hash & mask_]); }
-  /// Brings the name nearer that is compared first, once its slot is near; then its text.
-  void prefetch_text(std::uint64_t hash) const noexcept { prefetch_text_of(slots_[hash & mask_].id); }
+  /// Brings the name nearer that is compared first, once its slot is near.
   void prefetch_name(std::uint64_t hash) const noexcept { prefetch_id(slots_[hash & mask_].id); }
-  /// The same of a number; `prefetch_text_of` wants what `prefetch_id` brings.
   void prefetch_id(NameId id) const noexcept { __builtin_prefetch(&names_[id]); }
-  void prefetch_text_of(NameId id) const noexcept { __builtin_prefetch(arena_.data() + names_[id].offset); }
 
   /// Looks at DNS, once a name; before it the bits of DNS in facts() say nothing.
   void look_up_dns(NameId id) noexcept {
     Name& name = names_[id];
     if ((name.facts & domain_dns_open) != 0) name.facts = kernel_.with_dns(name.facts, text(id));
   }
+  bool dns_open(NameId id) const noexcept { return (facts(id) & domain_dns_open) != 0; }
+  /// The same for many names, whose answers are fetched from memory all at once.
+  void look_up_dns(std::span<const NameId> ids) noexcept;
   /// DomainFact bits; 0 for the three that are no names.
   std::uint32_t facts(NameId id) const noexcept { return names_[id].facts; }
   /// The canonical form; of a name that waits for IDNA, what was logged, folded. Valid until the next intern().
-  /// At least text_slack bytes after the text can be read too.
-  std::string_view text(NameId id) const noexcept { return {arena_.data() + names_[id].offset, names_[id].size}; }
+  /// At least text_readable bytes can be read from its first on.
+  std::string_view text(NameId id) const noexcept { return text_of(names_[id]); }
   /// The number under which the organizational domain is known, or name_missing while nobody has asked.
   NameId organizational(NameId id) const noexcept { return names_[id].organizational; }
   void ask_organizational(NameId id) { needs_[id] |= need_organizational; }
@@ -81,19 +82,22 @@ class DomainMemo {
   void clear();
 
  private:
-  /// 16 bytes, so that all that is known of a name comes with one line of memory.
-  struct Name {
-    std::uint32_t offset = 0;
+  static constexpr std::size_t near_size = 48;  ///< longest text that a name holds itself
+  /// 64 bytes, so that all that is known of a name comes with one line of memory.
+  struct alignas(64) Name {
+    std::uint32_t facts = 0;
+    NameId organizational = name_missing;  ///< of an alias: the name it stands for
+    std::uint32_t offset = 0;              ///< of a longer text, in the arena
     std::uint16_t size = 0;
     std::uint16_t tenant = 0;
-    NameId organizational = name_missing;  ///< of an alias: the name it stands for
-    std::uint32_t facts = 0;
+    char near[near_size] = {};
   };
   struct Slot {
     std::uint32_t tag = 0;     ///< upper half of the hash
     NameId id = name_missing;  ///< name_missing: free
   };
 
+  std::string_view text_of(const Name& name) const noexcept { return {name.size <= near_size ? name.near : arena_.data() + name.offset, name.size}; }
   Slot& find(std::uint64_t hash, std::string_view folded, std::uint16_t tenant) noexcept;
   NameId add(Slot& slot, std::uint64_t hash, std::string_view folded, std::uint16_t tenant, bool idna);
   bool own_may_matter(NameId id) noexcept;
@@ -105,7 +109,7 @@ class DomainMemo {
   std::vector<Slot> slots_;  ///< a power of two, at most five eighths full
   std::uint64_t mask_ = 0;
   std::vector<Name> names_;
-  std::string arena_;  ///< names, then text_slack zeros
+  std::string arena_;  ///< longer texts
   std::unordered_map<NameId, std::uint8_t> needs_;
   bool aliased_ = false;
 };

@@ -66,6 +66,11 @@ class DomainStage {
     std::uint16_t size;
     bool idna;
   };
+  /// Where the folded domain of mail_from of a row of the block is; size 0: there is none.
+  struct Folded {
+    std::uint32_t offset = 0;
+    std::uint16_t size = 0;
+  };
   /// What a dictionary entry of an address column came to, for one tenant.
   struct Entry {
     NameId id = name_missing;
@@ -87,6 +92,7 @@ class DomainStage {
   void stage_tenants(const RecordBatch& batch);
   void stage_plain(const Role& role, std::int64_t first, std::int64_t end);
   void read_address(const Role& role, std::string_view text, StagedRow& staged, std::uint32_t row);
+  void take_domain(const Role& role, std::string_view name, std::uint32_t row, bool idna);
   void queue(std::string_view name, std::uint32_t row, bool idna);
   /// Whether a local part of this size may say something about non-delivery reports.
   bool speaks(std::size_t size) const noexcept { return (local_lengths_ >> (size & 63) & 1) != 0; }
@@ -110,6 +116,7 @@ class DomainStage {
   std::vector<std::int64_t> open_dkim_;  ///< rows whose DKIM waits for an answer
   std::array<Waiting, block_rows> waiting_;
   std::size_t waiting_count_ = 0;
+  std::array<Folded, block_rows> mail_domains_;
   std::vector<Entry> entries_;
   std::string folded_;
   std::size_t folded_used_ = 0;

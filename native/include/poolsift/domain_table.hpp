@@ -40,6 +40,14 @@ public:
 
     [[nodiscard]] DnsFacts lookup(Bytes canonical) const noexcept;
 
+    /// Of lookup, for whoever asks for many names: where the answer to a name of this hash would be, to be brought nearer;
+    /// then the answer itself, once the place is near.
+    [[nodiscard]] std::uint64_t hash(Bytes canonical) const noexcept { return key_(canonical); }
+    void prefetch(std::uint64_t hash) const noexcept {
+        if (size_ != 0) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+    }
+    void prefetch_record(std::uint64_t hash) const noexcept;
+
     /// Is there any statement about the name?
     [[nodiscard]] bool lists(Bytes canonical) const noexcept;
 

@@ -87,7 +87,7 @@ def _remarks(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _sections(result: Mapping[str, Any]) -> Iterator[_Section]:
-    total = result["records"]
+    total, names = result["records"], result["unseen_pool_names"]
     found = [
         _Section("pool (predicted)", [_counted(word, n, total) for word, n in result["pools"].items()]),
         _Section("rule that decided", [_counted(word, n, total) for word, n in result["by_rule"].items()]),
@@ -96,7 +96,7 @@ def _sections(result: Mapping[str, Any]) -> Iterator[_Section]:
         _Section("undetermined: what would decide", _plain(result["undetermined"])),
         _Section("spam by origin", _plain({_ORIGIN_WORDS[word]: n for word, n in result["spam_origin"].items()})),
         _Section(_domains_title(result), [_domain_row(entry) for entry in result["top_domains"]]),
-        _Section("pool names never seen before (please report)", _plain(result["unseen_pool_names"])),
+        _Section("pool names never seen before (please report)", _plain(_without_addresses(names))),
         _Section("values that tell nothing, by field", _plain(result["field_errors"])),
         _Section("rejected rows, by reason", _plain(result["reject_codes"])),
     ]
@@ -114,6 +114,13 @@ def _domain_row(entry: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _name(domain: str | None) -> str:
     return "(no usable sender domain)" if domain is None else shown(domain)
+
+
+def _without_addresses(counts: Mapping[str, int]) -> dict[str, int]:
+    """What logs hold where a pool name is due, without what looks like an address: the summary goes to terminals."""
+    kept = {name: count for name, count in counts.items() if "@" not in name}
+    hidden = sum(counts.values()) - sum(kept.values())
+    return kept | ({"(holds an address)": hidden} if hidden else {})
 
 
 def _plain(counts: Mapping[str, int]) -> list[tuple[str, ...]]:

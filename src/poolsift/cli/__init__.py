@@ -167,8 +167,6 @@ def _internal_error(kind: type[BaseException], error: BaseException, trace: Trac
     while place is not None and place.tb_next is not None:
         place = place.tb_next
     where = f" at {place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place is not None else ""
-    print(
-        f"poolsift: internal error: {kind.__name__}{where}; POOLSIFT_TRACEBACK=1 shows all of it", file=sys.stderr
-    )
+    print(f"poolsift: internal error: {kind.__name__}{where}; POOLSIFT_TRACEBACK=1 shows all of it", file=sys.stderr)
     sys.stderr.flush()
     os._exit(INTERNAL)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from poolsift.cli.completing import PATH, profiles
 from poolsift.errors import UsageError
 from poolsift.readers import FORMATS
 from poolsift.writers import ENDINGS
@@ -31,28 +32,37 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("-o", "--output", default="-", metavar="DIR|FILE|-", help="Where verdicts go; - (default) is stdout.")
-@click.option("--tenant", metavar="FILE", help="Tenant file: accepted domains, gateways (poolsift tenant init).")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=PATH)
+@click.option("-o", "--output", default="-", metavar="DIR|FILE|-", type=PATH,
+              help="Where verdicts go, in place of an earlier output there; - (default) is stdout.")  # fmt: skip
+@click.option("--tenant", metavar="FILE", type=PATH,
+              help="Tenant file: accepted domains, gateways (poolsift tenant init).")  # fmt: skip
 @click.option("--learn-accepted", is_flag=True, help="Learn accepted domains from the inputs instead of a tenant file.")
-@click.option("--rules", default="2023-11", metavar="PROFILE|by-date|FILE", show_default=True, help="Rule profile.")
-@click.option("--compare-rules", multiple=True, metavar="PROFILE", help="Add the pool under another profile.")
-@click.option("--assume", metavar="FACT=yes|no,...", help="What is assumed of facts not recorded; none: nothing.")
-@click.option("--dns", type=click.Choice(["off"]), help="off (default): domain_resolves=yes is assumed.")
-@click.option("--snapshot", metavar="FILE", help="DNS answers found out beforehand; opens no socket.")
+@click.option("--rules", default="2023-11", metavar="PROFILE|by-date|FILE", show_default=True,
+              shell_complete=profiles, help="Rule profile (poolsift rules lists them).")  # fmt: skip
+@click.option("--compare-rules", multiple=True, metavar="PROFILE", shell_complete=profiles,
+              help="Add a column with the pool under another profile.")  # fmt: skip
+@click.option("--assume", metavar="FACT=yes|no,...",
+              help="What is assumed of facts not recorded; none: nothing.  "
+              "[default: blocked=no,spam=no, without --snapshot also domain_resolves=yes]")  # fmt: skip
+@click.option("--dns", type=click.Choice(["off"]), help="off (default): every sender domain is assumed to resolve.")
+@click.option("--snapshot", metavar="FILE", type=PATH, help="DNS answers gathered beforehand; nothing is asked.")
 @click.option("--format", "format_", metavar="NAME", help=f"Format of all inputs: {', '.join(FORMATS)}.")
 @click.option("--columns", type=click.Choice(COLUMN_SETS), default="key", show_default=True, help="Output columns.")
-@click.option("--to", type=click.Choice(tuple(ENDINGS)), help="Output format; else by the file's ending.")
+@click.option("--to", type=click.Choice(tuple(ENDINGS)),
+              help="Output format; else by the ending of FILE, else parquet (stdout: ndjson).")  # fmt: skip
 @click.option("--raw-csv", is_flag=True, help="CSV without protection against spreadsheet formulas.")
-@click.option("--rejects", metavar="FILE", help="Where rejected rows go (default: beside the output).")
+@click.option("--rejects", metavar="FILE", type=PATH,
+              help="Where rejected rows go (default: beside the output; with stdout nowhere).")  # fmt: skip
 @click.option("--max-rejects", type=click.IntRange(min=0), metavar="N", help="More rejected rows end the run (exit 4).")
 @click.option("--allow-rejects", is_flag=True, help="Rejected rows do not change the exit code (else 3).")
 @click.option("--allow-truncated", is_flag=True, help="Keep what damaged inputs gave (else left out, exit 5).")
-@click.option("--allow-duplicates", is_flag=True, help="Take a file that is named twice twice.")
+@click.option("--allow-duplicates", is_flag=True, help="A file that is named twice is read twice.")
 @click.option("--fold", type=click.Choice(["auto", "on", "off"]), default="auto", show_default=True,
               help="Make one record of the rows of one message and recipient.")  # fmt: skip
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="A record column that counts as not recorded.")
-@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N")
+@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N",
+              help="Worker threads.")  # fmt: skip
 @click.option("--memory", callback=_bytes, default="1G", show_default=True, metavar="SIZE", help="Memory ceiling.")
 @click.option("--max-ratio", type=click.IntRange(min=1), default=500, show_default=True, metavar="N",
               help="Bytes that one compressed byte may become.")  # fmt: skip
@@ -109,19 +119,21 @@ def command(
         )
     _report(result, as_json, quiet)
     if not quiet and output != "-":
-        print(_where(result, output), file=sys.stderr)
+        print(_where(result, output, options["rejects"]), file=sys.stderr)
     return result.exit_code
 
 
-def _where(result: Any, output: str) -> str:
-    """The last line: where the results lie."""
+def _where(result: Any, output: str, rejects: str | None) -> str:
+    """The last line: where the results are, and the rejected rows."""
     from poolsift.analysis.escaping import shown
 
     if not result.manifest:
         return "\nnothing was published"
     names = [part["name"] for part in result.manifest["outputs"]]
     held = f"{names[0]} … {names[-1]}" if len(names) > 1 else "".join(names)
-    return f"\nresults: {shown(output)} ({held})"
+    rejected = result.manifest["rejects"]
+    rest = f"; rejected rows: {shown(rejects or rejected['name'])}" if rejected else ""
+    return f"\nresults: {shown(output)} ({held}{rest})"
 
 
 def _report(result: Any, as_json: bool, quiet: bool) -> None:

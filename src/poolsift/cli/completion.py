@@ -9,7 +9,10 @@ from click.shell_completion import get_completion_class
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
-    """Print the completion script of SHELL; for bash: eval "$(poolsift completion bash)"."""
+    """Print the completion script of a shell.
+
+    bash: eval "$(poolsift completion bash)", zsh alike; fish: poolsift completion fish | source
+    """
     from poolsift.cli import cli
 
     kind = get_completion_class(shell)

@@ -27,7 +27,10 @@ _PACKAGES: Final = (
 
 @click.command()
 def command() -> int:
-    """What is installed and how old the tables are."""
+    """What is installed and how old the tables are.
+
+    Exit code 1, with a warning each, when something should be changed.
+    """
     warnings: list[str] = []
     rows = [*_versions(warnings), *_kernel(warnings), *_tables(), _suffixes(warnings), _disk(warnings)]
     click.echo(aligned(rows))

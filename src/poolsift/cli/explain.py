@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from poolsift.cli.completing import PATH, profiles
 from poolsift.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ _ONLY_RECORD: Final = ("tenant", "rules", "assume", "snapshot")
 
 
 @click.command()
-@click.argument("out", metavar="OUT|-")
+@click.argument("out", metavar="OUT|-", type=PATH)
 @click.option("--row", type=click.IntRange(min=1), metavar="N", help="The N-th record of the output.")
-@click.option("--message-id", metavar="ID", help="Records with this message id or network message id.")
-@click.option("--tenant", metavar="FILE", help="Tenant file, for a record on stdin.")
-@click.option("--rules", metavar="PROFILE", help="Rule profile, for a record on stdin.")
+@click.option("--message-id", metavar="ID", help="The records with this message id or network message id.")
+@click.option("--tenant", metavar="FILE", type=PATH, help="Tenant file, for a record on stdin.")
+@click.option("--rules", metavar="PROFILE", shell_complete=profiles, help="Rule profile, for a record on stdin.")
 @click.option("--assume", metavar="FACTS", help="Assumptions, for a record on stdin.")
-@click.option("--snapshot", metavar="FILE", help="DNS snapshot, for a record on stdin.")
+@click.option("--snapshot", metavar="FILE", type=PATH, help="DNS snapshot, for a record on stdin.")
 def command(out: str, row: int | None, message_id: str | None, **options: str | None) -> None:
     """Explain a record of OUT (the -o of classify), or one canonical NDJSON record on stdin (-)."""
     if out == "-":
@@ -37,9 +38,10 @@ def command(out: str, row: int | None, message_id: str | None, **options: str | 
     else:
         given = [name for name in _ONLY_RECORD if options[name] is not None]
         if given:
-            raise UsageError("has no effect: the manifest says it", key=f"--{given[0]}", expected="with - only")
+            raise UsageError("has no effect on a finished run: its manifest holds what was used", key=f"--{given[0]}")
         if (row is None) == (message_id is None):
-            raise UsageError("which record?", expected="one of --row N and --message-id ID")
+            found = "neither" if row is None else "both"
+            raise UsageError("which record is unclear", found=found, expected="--row N or --message-id ID")
         lines = _explained_output(out, row, message_id)
     click.echo("\n".join(lines))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from poolsift.cli.columns import aligned
+from poolsift.cli.completing import profiles
 
 if TYPE_CHECKING:
     from poolsift.rules import Profile
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """List the rule profiles; ``rules show PROFILE`` prints one."""
+    """List the rule profiles, or show one."""
     if ctx.invoked_subcommand is not None:
         return
     from poolsift.rules import BUILT_IN, BY_DATE, DEFAULT, Profile, newest
@@ -30,9 +31,12 @@ def command(ctx: click.Context) -> None:
 
 
 @command.command()
-@click.argument("profile")
+@click.argument("profile", shell_complete=profiles)
 def show(profile: str) -> None:
-    """Show the rules of PROFILE (a name or a TOML file), first match first."""
+    """Show the rules of PROFILE; the first that matches decides.
+
+    PROFILE is a name that poolsift rules lists, or a TOML file of your own.
+    """
     from poolsift.rules import BY_DATE, Profile, select
 
     if profile != BY_DATE:

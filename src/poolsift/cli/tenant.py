@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from poolsift.cli.completing import PATH
 from poolsift.errors import OutputError, UsageError
 
 
@@ -16,9 +17,12 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("file", default="-")
+@click.argument("file", default="-", type=PATH)
 def init(file: str) -> None:
-    """Write a commented tenant file to FILE (default: stdout); never overwrites."""
+    """Write a tenant file to fill in.
+
+    It goes to FILE (default: stdout); a FILE that exists is never overwritten.
+    """
     from poolsift.tenant_text import TEMPLATE
 
     if file == "-":
@@ -36,7 +40,7 @@ def init(file: str) -> None:
 
 
 @command.command()
-@click.argument("file")
+@click.argument("file", type=PATH)
 def check(file: str) -> None:
     """Check FILE and show what poolsift understands."""
     from poolsift.analysis.escaping import shown

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int | None, str], None]
 
 
-
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """How a run ended: the summary, the manifest as published, the exit code, and inputs that broke off."""

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _BATCH_ROWS: Final = 65_536
 
+#: What a manifest is looked up by; a file without these was written by something else.
+_KEYS: Final = frozenset({"options", "outputs", "verdicts", "inputs"})
+
 
 class FinishedRun:
     """An output with its manifest. Raises UsageError where there is none."""
@@ -37,6 +40,8 @@ class FinishedRun:
         except (OSError, orjson.JSONDecodeError):
             expected = "the -o of poolsift classify"
             raise UsageError("no finished run", path=out, found=f"no {manifest.name}", expected=expected) from None
+        if not isinstance(self.manifest, dict) or _KEYS - self.manifest.keys():
+            raise UsageError("not a manifest", path=str(manifest), expected="one that poolsift classify wrote")
         written = self.manifest["options"]["to"]
         if written == "csv":
             raise UsageError("cannot be looked up", path=out, found="csv", expected="parquet, arrow or ndjson")
@@ -99,7 +104,7 @@ class FinishedRun:
             else:
                 with path.open("rb") as lines:
                     yield from _parsed(lines)
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, pa.ArrowException, orjson.JSONDecodeError) as error:
             raise InputError("output_damaged", f"cannot be read: {error}", str(path)) from error
 
 

@@ -11,6 +11,7 @@ from poolsift.errors import InputError
 from poolsift.readers.arrow_types import cast_column
 from poolsift.readers.base import Format, ReadOptions
 from poolsift.readers.batches import batch_schema
+from poolsift.readers.csv_rows import column_words
 from poolsift.readers.screen import Screen
 from poolsift.records import CANONICAL_TYPES, PLACE_TYPES, RECORD_COLUMNS, record_schema
 
@@ -159,8 +160,7 @@ def _check_names(schema: pa.Schema, path: str) -> None:
     if doubles:
         raise InputError("header", f"columns named twice: {', '.join(doubles)}", path)
     if not set(schema.names) & set(CANONICAL_TYPES):
-        found = ", ".join(map(repr, schema.names[:20]))
-        raise InputError("header", f"no record column among {found}", path)
+        raise InputError("header", f"no record column among {column_words(schema.names[:20])}", path)
 
 
 def _verbatim(column: pa.Array) -> pa.Array:

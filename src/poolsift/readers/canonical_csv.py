@@ -8,7 +8,7 @@ from poolsift.errors import InputError
 from poolsift.readers.base import Format, ReadOptions
 from poolsift.readers.batches import build_batches
 from poolsift.readers.canonical_columns import looks_canonical, records
-from poolsift.readers.csv_rows import CsvReader, header_names
+from poolsift.readers.csv_rows import CsvReader, column_words, header_names
 from poolsift.records import CANONICAL_TYPES, PLACE_TYPES, RECORD_COLUMNS
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def read(source: Source, report: FileReport, options: ReadOptions) -> Iterator[p
     reader = CsvReader(source.blocks(options.block_bytes), report, options, path=source.name)
     places = reader.columns()
     if places and not places.keys() & CANONICAL_TYPES.keys():
-        message = f"no record column among {', '.join(map(repr, reader.header[:20]))}"
+        message = f"no record column among {column_words(reader.header[:20])}"
         raise InputError("header", message, source.name)
     used = {name: places[name] for name in RECORD_COLUMNS if name in places}
     kept = {name: place for name, place in places.items() if name not in used and name not in PLACE_TYPES}

@@ -55,4 +55,4 @@ def _seen(head: bytes) -> str:
     if mark := next((mark for mark in (b";", b"\t", b"|") if mark in line and line.isascii()), None):
         names = [name.decode() for name in line.split(mark)[:12]]
         return f"cells separated by {mark.decode()!r} where commas are due: {column_words(names)}"
-    return "text with addresses and no header" if b"@" in line else f"begins with {head[:40]!r}"
+    return "text with addresses and no header" if b"@" in line else f"begins with {line[:40]!r}"

@@ -2,11 +2,12 @@
 
 import tomllib
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 #: The local part of Exchange's own reports.
 EXCHANGE = "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e"
-TABLE = Path(__file__).resolve().parents[3] / "src" / "poolsift" / "data" / "ndr_subjects.toml"
+TABLE = Path(find_spec("poolsift").origin).parent / "data" / "ndr_subjects.toml"
 
 
 @cache
