@@ -107,10 +107,12 @@ class RejectLimitError(PoolsiftError):
 
     exit_code = 4
 
-    def __init__(self, rejects: int, limit: int) -> None:
+    def __init__(self, rejects: int, limit: int, last: str = "") -> None:
         self.rejects = rejects
         self.limit = limit
-        super().__init__(f"{rejects} rejected rows, {limit} allowed (--max-rejects)")
+        self.last = last
+        counted = f"{rejects:,} row{'s' if rejects != 1 else ''} rejected, {limit:,} allowed (--max-rejects)"
+        super().__init__(f"{counted}; the last: {last}" if last else counted)
 
 
 class _FileError(PoolsiftError):

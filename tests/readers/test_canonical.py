@@ -378,3 +378,23 @@ class TestConversions:
 
 def test_a_field_for_every_column():
     assert RECORD_COLUMNS == tuple(CONVERSIONS)
+
+
+class TestMisspeltColumns:
+    """A column that is almost a record column is not read in silence."""
+
+    @pytest.mark.parametrize(
+        ("name", "data"),
+        [
+            ("a.csv", b"mailfrom,header_from,recipient\na@b.example,c@d.example,e@f.example\n"),
+            ("a.ndjson", b'{"mailfrom": "a@b.example", "header_from": "c@d.example", "recipient": "e@f.example"}\n'),
+        ],
+    )
+    def test_the_note_names_the_record_column(self, tmp_path, name, data):
+        """The run goes on; its summary says which name was meant."""
+        from poolsift import classify_files
+
+        (tmp_path / name).write_bytes(data)
+        result = classify_files([tmp_path / name], tmp_path / "out")
+
+        assert {"column 'mailfrom' is not read; the record column is 'mail_from'": 1} == result.summary["notes"]

@@ -106,6 +106,7 @@ class Summary:
                 "domains": self._incomplete.top(TOP_DOMAINS),
             },
             "field_errors": _ranked(_total(report.field_errors for report in reports)),
+            "notes": _ranked(_total(Counter(report.notes) for report in reports)),
             "reject_codes": _ranked(_total(report.reject_codes for report in reports)),
         }
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _BAR: Final = 24
+#: Different notes shown; the manifest holds the rest.
+_NOTES: Final = 10
 
 _ORIGIN_WORDS: Final = {
     "hosted_sender": "hosted sender",
@@ -96,11 +98,18 @@ def _sections(result: Mapping[str, Any]) -> Iterator[_Section]:
         _Section("undetermined: what would decide", _plain(result["undetermined"])),
         _Section("spam by origin", _plain({_ORIGIN_WORDS[word]: n for word, n in result["spam_origin"].items()})),
         _Section(_domains_title(result), [_domain_row(entry) for entry in result["top_domains"]]),
+        _Section("first action worth taking, by records", _plain(_actions(result))),
         _Section("pool names never seen before (please report)", _plain(_without_addresses(names))),
+        _Section("notes on the inputs, by files", _plain(_first_notes(result["notes"]))),
         _Section("values that tell nothing, by field", _plain(result["field_errors"])),
         _Section("rejected rows, by reason", _plain(result["reject_codes"])),
     ]
     return (section for section in found if section.rows)
+
+
+def _actions(result: Mapping[str, Any]) -> dict[str, int]:
+    """The fixes but for those that only find out a fact: these stand in their own section."""
+    return {fix: count for fix, count in result["fixes"].items() if fix not in result["undetermined"]}
 
 
 def _domains_title(result: Mapping[str, Any]) -> str:
@@ -121,6 +130,10 @@ def _without_addresses(counts: Mapping[str, int]) -> dict[str, int]:
     kept = {name: count for name, count in counts.items() if "@" not in name}
     hidden = sum(counts.values()) - sum(kept.values())
     return kept | ({"(holds an address)": hidden} if hidden else {})
+
+
+def _first_notes(notes: Mapping[str, int]) -> dict[str, int]:
+    return dict(list(_without_addresses(notes).items())[:_NOTES])
 
 
 def _plain(counts: Mapping[str, int]) -> list[tuple[str, ...]]:

@@ -230,7 +230,7 @@ class _Job:
             self._reject_file(reject)
         limit = self._options.max_rejects
         if limit is not None and self._rejects > limit:
-            raise RejectLimitError(self._rejects, limit)
+            raise RejectLimitError(self._rejects, limit, f"{reject.input} row {reject.row}: {reject.code}")
 
     def _report_progress(self, source: Source) -> None:
         if self._progress is not None:

@@ -11,6 +11,7 @@ from poolsift.errors import InputError
 from poolsift.readers.arrow_types import cast_column
 from poolsift.readers.base import Format, ReadOptions
 from poolsift.readers.batches import batch_schema
+from poolsift.readers.canonical_columns import note_misspelt
 from poolsift.readers.csv_rows import column_words
 from poolsift.readers.screen import Screen
 from poolsift.records import CANONICAL_TYPES, PLACE_TYPES, RECORD_COLUMNS, record_schema
@@ -109,9 +110,9 @@ class _Batches:
         self._row = 0
         _check_names(schema, source.name)
         known = set(RECORD_COLUMNS)
-        self._others = [
-            name for name in schema.names if options.extra and name not in known and name not in PLACE_TYPES
-        ]
+        others = [name for name in schema.names if name not in known and name not in PLACE_TYPES]
+        note_misspelt(others, report)
+        self._others = others if options.extra else []
         self.wanted = known | set(self._others)
         self._schema = batch_schema(tuple(self._others))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from poolsift.readers.conversions import BadValue, boolean, int32, text, timestamp, word
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _BY_TYPE: Final = {TIMESTAMP: timestamp, "string": text, "int32": int32, "bool": boolean}
 _WORDS: Final = frozenset((*VOCABULARIES, "dmarc"))
 
+#: How alike two names must be (difflib) for one to be a slip of the other: ``mailfrom`` is one of ``mail_from``.
+_ALMOST: Final = 0.85
 #: How many canonical names a header or object without ``mail_from`` must have.
 _LEAST_COLUMNS: Final = 2
 #: Names that vendor formats do not share; one of them must be there.
@@ -38,6 +41,15 @@ def looks_canonical(names: Iterable[str]) -> bool:
     """Whether these column names are those of the canonical form."""
     held = set(names)
     return "mail_from" in held or (len(held & set(CANONICAL_TYPES)) >= _LEAST_COLUMNS and bool(held & _TELLING))
+
+
+def note_misspelt(names: Iterable[str], report: FileReport) -> None:
+    """A note on each column that is not read but is spelled almost like a record column."""
+    missing = set(CANONICAL_TYPES) - set(names)
+    for name in names:
+        close = get_close_matches(name.casefold(), missing, n=1, cutoff=_ALMOST)
+        if name not in RECORD_TYPES and close:
+            report.note(f"column {name!r} is not read; the record column is {close[0]!r}")
 
 
 def records(

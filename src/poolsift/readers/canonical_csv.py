@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from poolsift.errors import InputError
 from poolsift.readers.base import Format, ReadOptions
 from poolsift.readers.batches import build_batches
-from poolsift.readers.canonical_columns import looks_canonical, records
+from poolsift.readers.canonical_columns import looks_canonical, note_misspelt, records
 from poolsift.readers.csv_rows import CsvReader, column_words, header_names
 from poolsift.records import CANONICAL_TYPES, PLACE_TYPES, RECORD_COLUMNS
 
@@ -35,6 +35,7 @@ def read(source: Source, report: FileReport, options: ReadOptions) -> Iterator[p
         raise InputError("header", message, source.name)
     used = {name: places[name] for name in RECORD_COLUMNS if name in places}
     kept = {name: place for name, place in places.items() if name not in used and name not in PLACE_TYPES}
+    note_misspelt(kept, report)
     others = kept if options.extra else {}
     return build_batches(records(_values(reader, used, others), report), report, options, tuple(others))
 

@@ -10,7 +10,7 @@ import orjson
 
 from poolsift.readers.base import Format, ReadOptions
 from poolsift.readers.batches import build_batches
-from poolsift.readers.canonical_columns import looks_canonical, records
+from poolsift.readers.canonical_columns import looks_canonical, note_misspelt, records
 from poolsift.readers.json_lines import JsonLines
 from poolsift.records import PLACE_TYPES, RECORD_COLUMNS
 
@@ -48,9 +48,11 @@ def sniff(head: bytes) -> bool:
 def read(source: Source, report: FileReport, options: ReadOptions) -> Iterator[pa.RecordBatch]:
     """Batches of the file. Extra fields are those of the first lines; a later one is counted in a note."""
     others: dict[str, None] = {}
-    if options.extra:
-        for value in first_objects(source.head(), _HEAD_LINES):
-            others.update(dict.fromkeys(name for name in value if name not in _KNOWN))
+    for value in first_objects(source.head(), _HEAD_LINES):
+        others.update(dict.fromkeys(name for name in value if name not in _KNOWN))
+    note_misspelt(others, report)
+    if not options.extra:
+        others.clear()
     lines = JsonLines(
         source.blocks(options.block_bytes), report, options, keys=(*RECORD_COLUMNS, *others), path=source.name
     )
