@@ -90,15 +90,15 @@ bool DomainMemo::own_may_matter(NameId id) noexcept {
   return kernel_.own_matters(resolves, no) || kernel_.own_matters(resolves, unknown);
 }
 
+/// Hangs every name into new slots, in the order of the names, which is the order of memory.
 void DomainMemo::grow() {
-  std::vector<Slot> old(slots_.size() * 2);
-  old.swap(slots_);
+  slots_.assign(slots_.size() * 2, Slot{});
   mask_ = slots_.size() - 1;
-  for (const Slot& slot : old) {
-    if (slot.id == name_missing) continue;
-    std::uint64_t at = hash(text(slot.id), names_[slot.id].tenant) & mask_;
+  for (NameId id = first_name; id < names_.size(); ++id) {
+    const std::uint64_t code = hash(text(id), names_[id].tenant);
+    std::uint64_t at = code & mask_;
     while (slots_[at].id != name_missing) at = (at + 1) & mask_;
-    slots_[at] = slot;
+    slots_[at] = {static_cast<std::uint32_t>(code >> 32), id};
   }
 }
 

@@ -82,7 +82,7 @@ void DomainStage::stage_plain(const Role& role, std::int64_t first, std::int64_t
     if (folded_.size() < folded_used_ + std::max(text.size(), plain_room)) folded_.resize(folded_used_ + 2 * std::max(text.size(), block_room));
     read_address(role, text, rows_[static_cast<std::size_t>(row)], static_cast<std::uint32_t>(row));
   }
-  constexpr std::size_t ahead = 8;  // names to be fetched while one is compared
+  constexpr std::size_t ahead = 16;  // names to be fetched while one is compared
   for (std::size_t i = 0; i < waiting_count_; ++i) {
     if (i + ahead < waiting_count_) memo_.prefetch_name(waiting_[i + ahead].hash);
     const Waiting& one = waiting_[i];

@@ -95,8 +95,10 @@ DnsFacts DnsTable::lookup(Bytes canonical) const noexcept {
 
 void DnsTable::prefetch_record(std::uint64_t hash) const noexcept {
     if (size_ == 0) return;
-    const std::uint64_t slot = slots_[hash & (slots_.size() - 1)];
-    if (slot != 0) __builtin_prefetch(records_.data() + (slot & place_mask) - 1);
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t at = hash & mask;
+    while (slots_[at] != 0 && ((slots_[at] ^ hash) & ~place_mask) != 0) at = (at + 1) & mask;   // the first whose tag is right
+    if (slots_[at] != 0) __builtin_prefetch(records_.data() + (slots_[at] & place_mask) - 1);
 }
 
 /// Hangs every record into new slots, in the order of the records, which is the order of memory.

@@ -135,11 +135,11 @@ struct PrefixTableBuilder {
         close_before(nullptr);
     }
 
-    /// Moves the IPv4 sweep into the table, with the index over the upper 8 or, for large tables, 16 bits.
+    /// Moves the IPv4 sweep into the table, with the index over the upper 8, 12 or 16 bits: as small as the table allows, to stay near.
     void store4() {
         for (const Wide& start : starts) table.starts4_.push_back(static_cast<std::uint32_t>(start.high >> 32));
         table.nodes4_ = std::move(nodes);
-        const std::size_t blocks = starts.size() <= 1024 ? 256 : 65536;
+        const std::size_t blocks = starts.size() <= 1024 ? 256 : starts.size() <= 16384 ? 4096 : 65536;
         table.shift_ = 32 - static_cast<unsigned>(std::bit_width(blocks - 1));
         table.index_.resize(blocks + 1, static_cast<std::uint32_t>(starts.size()));
         std::uint32_t interval = 0;

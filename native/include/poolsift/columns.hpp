@@ -138,8 +138,10 @@ class BoolColumn {
   explicit BoolColumn(const RawColumn& raw);
   bool absent() const noexcept { return absent_; }
   std::uint8_t read(std::int64_t row) const noexcept {
-    if (absent_ || !validity_.at(row)) return 0;
-    return values_.at(row) ? 2 : 1;
+    if (absent_) return 0;
+    const unsigned recorded = validity_.at(row) ? 1 : 0;  // arithmetic, not branches: nobody can guess them
+    const unsigned value = values_.at(row) ? 1 : 0;
+    return static_cast<std::uint8_t>(recorded + (recorded & value));
   }
 
  private:

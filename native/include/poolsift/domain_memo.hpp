@@ -45,8 +45,13 @@ class DomainMemo {
   std::uint64_t hash(std::string_view folded, std::uint16_t tenant) const noexcept { return key_(folded) ^ tenant * 0x9E3779B97F4A7C15ULL; }
   /// Brings the place where a name of this hash would be nearer.
   void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&slots_[hash & mask_]); }
-  /// Brings the name nearer that is compared first, once its slot is near.
-  void prefetch_name(std::uint64_t hash) const noexcept { prefetch_id(slots_[hash & mask_].id); }
+  /// Brings the name nearer that is compared first, once its slot is near: the first whose tag is right.
+  void prefetch_name(std::uint64_t hash) const noexcept {
+    const auto tag = static_cast<std::uint32_t>(hash >> 32);
+    std::uint64_t at = hash & mask_;
+    while (slots_[at].id != name_missing && slots_[at].tag != tag) at = (at + 1) & mask_;
+    prefetch_id(slots_[at].id);
+  }
   void prefetch_id(NameId id) const noexcept { __builtin_prefetch(&names_[id]); }
 
   /// Looks at DNS, once a name; before it the bits of DNS in facts() say nothing.
