@@ -62,6 +62,19 @@ def test_real_headers_through_the_command(shared, tmp_path):
     assert [pool == "relay" for pool in expected] == [pool == "relay" for pool in table["pool"].to_pylist()]
 
 
+def test_learned_domains_keep_relay_possible_for_relay_mail_only(shared, tmp_path):
+    """With `accepted` learned per tenant and then ignored, relay is a candidate of the 24 relay messages and of no other."""
+    mail = shared / "real-mail"
+    run("classify", mail / "dev.mbox.gz", "--learn-accepted", "--ignore", "accepted", "-o", tmp_path / "out.parquet")
+    table = pq.read_table(tmp_path / "out.parquet").sort_by("row")
+    with open(mail / "dev.labels.csv", encoding="utf-8", newline="") as labels:
+        expected = [row["pool"] == "relay" for row in csv.DictReader(labels)]
+
+    assert sum(expected) == 24
+    assert expected == [bool(candidates & 4) for candidates in table["candidates"].to_pylist()]
+    assert "relay" not in table["pool"].to_pylist()
+
+
 def extended_file(rows):
     """Rows as one extended trace."""
     text = io.StringIO()

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 def learned_tenant(sources: Iterable[Source], options: RunOptions) -> Tenant:
-    """A learned tenant set from the records that say that their sender was accepted."""
+    """A learned tenant set from the records that say that their sender was accepted.
+
+    ``ignore`` leaves `accepted` alone here: learning from that column and then doing without it compares the two.
+    """
+    ignore = [name for name in options.ignore if name != "accepted"]
     pairs: set[tuple[str | None, str | None]] = set()
     verdicts = VerdictSource(tenant=None, dns=None, rules=DEFAULT, compare=(), assume=None)
     for source in sources:
@@ -29,7 +33,7 @@ def learned_tenant(sources: Iterable[Source], options: RunOptions) -> Tenant:
             raise UsageError("learning reads the inputs twice", found="-", expected="files")
         current = RunInput(source, lambda _: None, options.forced_format)
         try:
-            for records, answers in verdicts.ordered(ignoring(current.batches(ReadOptions()), options.ignore), 1):
+            for records, answers in verdicts.ordered(ignoring(current.batches(ReadOptions()), ignore), 1):
                 accepted = records.column("accepted").fill_null(False)
                 tenants = records.column("tenant_id").filter(accepted).to_pylist()
                 domains = answers.column("sender_domain").filter(accepted).to_pylist()
