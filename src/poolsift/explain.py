@@ -59,7 +59,7 @@ _POOL_WORDS: Final = {
     Pool.RELAY_HIGH_RISK: "the high-risk relay pool",
     Pool.BLOCKED: "no pool: Microsoft 365 refused to send it",
     Pool.NOT_OUTBOUND: "no pool: it is not outbound",
-    Pool.UNDETERMINED: "undetermined",
+    Pool.UNDETERMINED: "what is unknown decides",
 }
 _AGREEMENT_WORDS: Final = {
     Agreement.MATCH: "as predicted",
