@@ -25,7 +25,7 @@ def learned_tenant(sources: Iterable[Source], options: RunOptions) -> Tenant:
 
     ``ignore`` leaves `accepted` alone here: learning from that column and then doing without it compares the two.
     """
-    ignore = [name for name in options.ignore if name != "accepted"]
+    ignore = options.ignore - {"accepted"}
     pairs: set[tuple[str | None, str | None]] = set()
     verdicts = VerdictSource(tenant=None, dns=None, rules=DEFAULT, compare=(), assume=None)
     for source in sources:
