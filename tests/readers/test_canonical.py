@@ -12,7 +12,7 @@ from poolsift.errors import InputError
 from poolsift.readers.base import ReadOptions
 from poolsift.readers.batches import batch_schema
 from poolsift.readers.canonical_columns import CONVERSIONS
-from poolsift.readers.conversions import BadValue, any_of, boolean, first_of, inner_json, int32, timestamp, word
+from poolsift.readers.conversions import BadValue, boolean, inner_json, int32, timestamp, word
 from poolsift.readers.detect import detect
 from poolsift.readers.rejects import FileReport
 from poolsift.readers.source import Source
@@ -369,9 +369,7 @@ class TestConversions:
     def test_booleans(self):
         assert [True, False, None, True] == [boolean("True"), boolean("0"), boolean(""), boolean(True)]
 
-    def test_combinations(self):
-        assert "b" == first_of(None, "", "b", "c")
-        assert [True, False, None] == [any_of(None, True), any_of(None, False), any_of(None, None)]
+    def test_inner_json(self):
         assert {"SPF": "pass"} == inner_json('{"SPF":"pass"}')
         assert [None, None, None] == [inner_json(""), inner_json("{"), inner_json(5)]
 

@@ -21,14 +21,8 @@ def test_the_library_example_prints_what_stands_below_it():
 def test_the_commands_named_exist():
     """Every `poolsift WORD` of the README is a command."""
     text = README.read_text(encoding="utf-8")
-    named = set(
-        re.findall(
-            r"poolsift ([a-z]+)\b",
-            "\n".join(
-                re.findall(r"```\n(.*?)```|`([^`]*)`", text, re.DOTALL)[0] + tuple(re.findall(r"`([^`\n]*)`", text))
-            ),
-        )
-    )
+    code = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) + re.findall(r"`([^`\n]+)`", text)
+    named = set(re.findall(r"(?:^|[ /])poolsift ([a-z]+)\b", "\n".join(code), re.MULTILINE))
     help_text = subprocess.run(
         [sys.executable, "-m", "poolsift", "--help"], capture_output=True, text=True, check=True
     ).stdout

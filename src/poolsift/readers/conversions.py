@@ -63,18 +63,6 @@ def inner_json(value: object) -> object:
     return found
 
 
-def first_of(*values: object) -> object:
-    """The first value that is recorded: neither None nor empty."""
-    return next((value for value in values if value is not None and value != ""), None)
-
-
-def any_of(*values: bool | None) -> bool | None:
-    """True if one is; false if none is and one is recorded; else not recorded."""
-    if any(values):
-        return True
-    return None if all(value is None for value in values) else False
-
-
 def text(value: object) -> str | None:
     """A text as it stands."""
     if isinstance(value, str) or value is None:
