@@ -1,0 +1,132 @@
+"""One name's inquiry: which question comes next, and what the answers come to. No I/O, no clock.
+
+``verdict`` asks MX first and A only where there is no MX, for a name with either resolves. ``full`` asks both.
+``addresses`` asks A and AAAA, of the hosts that an MX names. An absence that would decide *neither A nor MX* is
+looked at once more by a query that shows flags and SOA; unconfirmed it is unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from poolsift.dns.answers import Answer, AnswerStatus, Question, Reason, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NEEDS: Final = ("verdict", "full", "addresses")
+
+_PRESENT, _ABSENT, _UNKNOWN = AnswerStatus.PRESENT, AnswerStatus.ABSENT, AnswerStatus.UNKNOWN
+
+
+class Step(NamedTuple):
+    """The next question, and whether it confirms an absence (asked by dnspython, elsewhere if possible)."""
+
+    question: Question
+    confirms: bool
+
+
+class Inquiry:
+    """What is still to be asked about one name.
+
+    ``known`` are answers that a cache holds fresh; they are not asked again.
+    """
+
+    __slots__ = ("_confirming", "answers", "name", "need")
+
+    def __init__(self, name: str, need: str = "verdict", known: Mapping[str, Answer] | None = None) -> None:
+        self.name = name
+        self.need = need
+        self.answers: dict[str, Answer] = dict(known or {})
+        self._confirming = False
+
+    def next_step(self) -> Step | None:
+        """The question to ask now; None when everything is known that can be."""
+        missing = self._missing()
+        if missing is not None:
+            self._confirming = False
+            return Step(Question(self.name, missing), confirms=False)
+        doubtful = self._doubtful()
+        if doubtful is not None:
+            self._confirming = True
+            return Step(Question(self.name, doubtful), confirms=True)
+        return None
+
+    def take(self, step: Step, answer: Answer) -> None:
+        """What came of a step."""
+        rdtype = step.question.rdtype
+        if not step.confirms:
+            self.answers[rdtype] = answer
+        elif answer.status is _ABSENT:
+            self._confirm(rdtype, answer)
+        elif answer.status is _PRESENT:
+            self.answers[rdtype] = answer
+        else:
+            self._doubt(answer)
+
+    def _missing(self) -> str | None:
+        """The type that has not been asked and is needed."""
+        if self.need == "addresses":
+            return next((rdtype for rdtype in ("A", "AAAA") if rdtype not in self.answers), None)
+        if "MX" not in self.answers:
+            return "MX"
+        if "A" not in self.answers and (self.need == "full" or self._status("MX") is not _PRESENT):
+            # RFC 8020: where the name does not exist, no type of it does; the confirmation asks for A.
+            if self.answers["MX"].reason == Reason.NXDOMAIN:
+                return None
+            return "A"
+        if "AAAA" not in self.answers and self._is_settled_absence() and self.answers["A"].reason == Reason.NODATA:
+            return "AAAA"  # only for the mark `aaaa_only`
+        return None
+
+    def _doubtful(self) -> str | None:
+        """The type whose absence must be seen once more."""
+        if self.need == "addresses" or self._status("MX") is not _ABSENT:
+            return None
+        mx, a = self.answers["MX"], self.answers.get("A")
+        if a is None:  # MX said NXDOMAIN; a query of the other type says it independently
+            return "A"
+        if a.status is not _ABSENT:
+            return None
+        if not a.confirmed:
+            return "A"
+        return None if mx.confirmed else "MX"
+
+    def _confirm(self, rdtype: str, answer: Answer) -> None:
+        seen = replace(answer, confirmed=True)
+        self.answers[rdtype] = seen
+        if answer.reason == Reason.NXDOMAIN:
+            for other in ("MX", "A"):
+                self.answers[other] = seen
+
+    def _doubt(self, answer: Answer) -> None:
+        """Nobody saw the absence a second time: what was absent without confirmation is unknown."""
+        reason = Reason.LAME if answer.reason == Reason.LAME else Reason.UNCONFIRMED
+        for rdtype in ("MX", "A"):
+            held = self.answers.get(rdtype)
+            if held is None or (held.status is _ABSENT and not held.confirmed):
+                self.answers[rdtype] = unknown(reason, answer.asked_at, answer.ttl)
+
+    def _is_settled_absence(self) -> bool:
+        pair = [self.answers.get(rdtype) for rdtype in ("MX", "A")]
+        return all(one is not None and one.status is _ABSENT and one.confirmed for one in pair)
+
+    def _status(self, rdtype: str) -> AnswerStatus:
+        answer = self.answers.get(rdtype)
+        return _UNKNOWN if answer is None else answer.status
+
+
+def settled_types(need: str, answers: Mapping[str, Answer]) -> tuple[str, ...]:
+    """The types that an inquiry with these answers asks: old answers beyond them do not reach a snapshot."""
+    inquiry = Inquiry("", need)
+    used: list[str] = []
+    while (step := inquiry.next_step()) is not None and step.question.rdtype in answers:
+        rdtype = step.question.rdtype
+        answer = answers[rdtype]
+        inquiry.take(Step(step.question, confirms=False), answer)
+        if rdtype not in used:
+            used.append(rdtype)
+        elif step.confirms:
+            break
+    return tuple(sorted(used))

@@ -1,0 +1,137 @@
+"""What a reply says about its question: owner, alias chain, type and class are checked here, whatever a library let by."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from poolsift.dns.answers import Answer, AnswerStatus, Question, Reason, unknown
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+#: More aliases in a row than this make the answer unknown.
+MAX_ALIASES: Final = 10
+#: Records kept of one answer; a name with more has plenty.
+MAX_RECORDS: Final = 64
+
+LEAST_TTL: Final = 30
+MOST_TTL: Final = 86_400
+#: RFC 2308 section 5: one to three hours are sensible for absences.
+MOST_NEGATIVE_TTL: Final = 10_800
+#: RFC 9520 section 3.2: a failure is not remembered longer than five minutes.
+MOST_FAILURE_TTL: Final = 300
+
+
+class Record(NamedTuple):
+    """One resource record: owner in lower case without trailing dot, type as a word, rdata in presentation format."""
+
+    owner: str
+    rdtype: str
+    in_class: bool
+    ttl: int
+    rdata: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a library reported of one query, in one form for all libraries.
+
+    ``said`` is ``answer`` (success), ``nxdomain``, ``nodata`` or a Reason why there is nothing to read.
+    ``negative_ttl``: min(SOA TTL, SOA minimum) of the authority section, None without SOA. ``vouched``: whether
+    the flags show an authoritative or recursive server and no referral; None where the library hides them.
+    """
+
+    said: str
+    answer: tuple[Record, ...] = ()
+    negative_ttl: int | None = None
+    vouched: bool | None = None
+
+
+class Transport(Protocol):
+    """One server, one query, no retry."""
+
+    async def query(self, question: Question) -> Reply:
+        """What came of one query; what the network does is a Reply, never an exception. Can be cancelled."""
+
+    async def close(self) -> None:
+        """Let go of sockets."""
+
+
+class Judgement(NamedTuple):
+    """The answer, or the name that the question must be asked of next because the reply ended in an alias."""
+
+    answer: Answer
+    next_name: str | None = None
+
+
+def judge(question: Question, reply: Reply, asked_at: datetime) -> Judgement:
+    """What the reply says about the question.
+
+    An absence stands as the server said it, unconfirmed; only the inquiry decides whether it counts.
+    """
+    if reply.said == "answer":
+        return _judge_records(question, reply, asked_at)
+    if reply.said in {Reason.NXDOMAIN, Reason.NODATA}:
+        if reply.vouched is False:
+            return Judgement(unknown(Reason.LAME, asked_at))
+        return Judgement(_absent(Reason(reply.said), reply, asked_at))
+    return Judgement(unknown(Reason(reply.said), asked_at))
+
+
+def _judge_records(question: Question, reply: Reply, asked_at: datetime) -> Judgement:
+    aliases = {r.owner: r for r in reply.answer if r.rdtype == "CNAME" and r.in_class}
+    owner, least = question.name, MOST_TTL
+    seen = {owner}
+    while True:
+        found = [r for r in reply.answer if r.owner == owner and r.rdtype == question.rdtype and r.in_class]
+        if found:
+            return Judgement(_present(question, found, least, asked_at))
+        if owner not in aliases:
+            break
+        least = min(least, sane_ttl(aliases[owner].ttl))
+        owner = aliases[owner].rdata
+        if owner in seen:
+            return Judgement(unknown(Reason.CNAME_LOOP, asked_at))
+        seen.add(owner)
+        if len(seen) > MAX_ALIASES + 1:
+            return Judgement(unknown(Reason.CNAME_LIMIT, asked_at))
+    if owner != question.name:
+        if reply.negative_ttl is not None:
+            return Judgement(_absent(Reason.NODATA, reply, asked_at))
+        return Judgement(unknown(Reason.EMPTY_REPLY, asked_at), owner)
+    return Judgement(unknown(Reason.MISMATCH if reply.answer else Reason.EMPTY_REPLY, asked_at))
+
+
+def _present(question: Question, found: list[Record], least: int, asked_at: datetime) -> Answer:
+    rdata = tuple(sorted({r.rdata for r in found})[:MAX_RECORDS])
+    ttl = min(least, *(sane_ttl(r.ttl) for r in found)) if found else least
+    unroutable = question.rdtype in {"A", "AAAA"} and all(map(_is_unroutable, rdata))
+    return Answer(
+        AnswerStatus.PRESENT,
+        rdata,
+        clamp_ttl(ttl),
+        Reason.UNROUTABLE if unroutable else None,
+        asked_at,
+    )
+
+
+def _absent(reason: Reason, reply: Reply, asked_at: datetime) -> Answer:
+    ttl = 0 if reply.negative_ttl is None else min(clamp_ttl(sane_ttl(reply.negative_ttl)), MOST_NEGATIVE_TTL)
+    return Answer(AnswerStatus.ABSENT, (), ttl, reason, asked_at)
+
+
+def sane_ttl(ttl: int) -> int:
+    """A TTL with its highest bit set counts as 0 (RFC 2181 section 8)."""
+    return ttl if 0 <= ttl < 1 << 31 else 0
+
+
+def clamp_ttl(ttl: int) -> int:
+    """Between half a minute, so that a run does not ask twice, and a day, so that no cache lives on old news."""
+    return min(max(ttl, LEAST_TTL), MOST_TTL)
+
+
+def _is_unroutable(text: str) -> bool:
+    address = ipaddress.ip_address(text)
+    return address.is_loopback or address.is_private or address.is_unspecified or address.is_link_local
