@@ -33,23 +33,20 @@ class Inquiry:
     ``known`` are answers that a cache holds fresh; they are not asked again.
     """
 
-    __slots__ = ("_confirming", "answers", "name", "need")
+    __slots__ = ("answers", "name", "need")
 
     def __init__(self, name: str, need: str = "verdict", known: Mapping[str, Answer] | None = None) -> None:
         self.name = name
         self.need = need
         self.answers: dict[str, Answer] = dict(known or {})
-        self._confirming = False
 
     def next_step(self) -> Step | None:
         """The question to ask now; None when everything is known that can be."""
         missing = self._missing()
         if missing is not None:
-            self._confirming = False
             return Step(Question(self.name, missing), confirms=False)
         doubtful = self._doubtful()
         if doubtful is not None:
-            self._confirming = True
             return Step(Question(self.name, doubtful), confirms=True)
         return None
 
@@ -64,6 +61,11 @@ class Inquiry:
             self.answers[rdtype] = answer
         else:
             self._doubt(answer)
+
+    def refuse(self, answer: Answer) -> None:
+        """One answer for everything that would have been asked: the name is not asked at all."""
+        for rdtype in ("A", "AAAA") if self.need == "addresses" else ("MX", "A"):
+            self.answers[rdtype] = answer
 
     def _missing(self) -> str | None:
         """The type that has not been asked and is needed."""

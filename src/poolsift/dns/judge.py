@@ -1,4 +1,4 @@
-"""What a reply says about its question: owner, alias chain, type and class are checked here, whatever a library let by."""
+"""What a reply says about its question: owner, alias chain, type and class are checked here, for libraries do not."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ MOST_TTL: Final = 86_400
 MOST_NEGATIVE_TTL: Final = 10_800
 #: RFC 9520 section 3.2: a failure is not remembered longer than five minutes.
 MOST_FAILURE_TTL: Final = 300
+
+
+#: First numbers of IPv4 addresses among which some are not routed; all others need no closer look.
+_ODD_BLOCKS: Final = frozenset({"0", "10", "127", "169", "172", "192", "198", "203", *map(str, range(240, 256))})
 
 
 class Record(NamedTuple):
@@ -74,22 +78,18 @@ def judge(question: Question, reply: Reply, asked_at: datetime) -> Judgement:
     if reply.said == "answer":
         return _judge_records(question, reply, asked_at)
     if reply.said in {Reason.NXDOMAIN, Reason.NODATA}:
-        if reply.vouched is False:
-            return Judgement(unknown(Reason.LAME, asked_at))
-        return Judgement(_absent(Reason(reply.said), reply, asked_at))
+        return Judgement(_absence(Reason(reply.said), reply, asked_at))
     return Judgement(unknown(Reason(reply.said), asked_at))
 
 
 def _judge_records(question: Question, reply: Reply, asked_at: datetime) -> Judgement:
-    aliases = {r.owner: r for r in reply.answer if r.rdtype == "CNAME" and r.in_class}
     owner, least = question.name, MOST_TTL
+    found = _owned(owner, question.rdtype, reply)
+    if found:
+        return Judgement(_present(question, found, least, asked_at))
+    aliases = {r.owner: r for r in reply.answer if r.rdtype == "CNAME" and r.in_class}
     seen = {owner}
-    while True:
-        found = [r for r in reply.answer if r.owner == owner and r.rdtype == question.rdtype and r.in_class]
-        if found:
-            return Judgement(_present(question, found, least, asked_at))
-        if owner not in aliases:
-            break
+    while owner in aliases:
         least = min(least, sane_ttl(aliases[owner].ttl))
         owner = aliases[owner].rdata
         if owner in seen:
@@ -97,16 +97,23 @@ def _judge_records(question: Question, reply: Reply, asked_at: datetime) -> Judg
         seen.add(owner)
         if len(seen) > MAX_ALIASES + 1:
             return Judgement(unknown(Reason.CNAME_LIMIT, asked_at))
+        found = _owned(owner, question.rdtype, reply)
+        if found:
+            return Judgement(_present(question, found, least, asked_at))
     if owner != question.name:
         if reply.negative_ttl is not None:
-            return Judgement(_absent(Reason.NODATA, reply, asked_at))
+            return Judgement(_absence(Reason.NODATA, reply, asked_at))
         return Judgement(unknown(Reason.EMPTY_REPLY, asked_at), owner)
     return Judgement(unknown(Reason.MISMATCH if reply.answer else Reason.EMPTY_REPLY, asked_at))
 
 
+def _owned(owner: str, rdtype: str, reply: Reply) -> list[Record]:
+    return [r for r in reply.answer if r.owner == owner and r.rdtype == rdtype and r.in_class]
+
+
 def _present(question: Question, found: list[Record], least: int, asked_at: datetime) -> Answer:
-    rdata = tuple(sorted({r.rdata for r in found})[:MAX_RECORDS])
-    ttl = min(least, *(sane_ttl(r.ttl) for r in found)) if found else least
+    rdata = (found[0].rdata,) if len(found) == 1 else tuple(sorted({r.rdata for r in found})[:MAX_RECORDS])
+    ttl = min([least, *(sane_ttl(r.ttl) for r in found)])
     unroutable = question.rdtype in {"A", "AAAA"} and all(map(_is_unroutable, rdata))
     return Answer(
         AnswerStatus.PRESENT,
@@ -117,9 +124,20 @@ def _present(question: Question, found: list[Record], least: int, asked_at: date
     )
 
 
-def _absent(reason: Reason, reply: Reply, asked_at: datetime) -> Answer:
+def _absence(reason: Reason, reply: Reply, asked_at: datetime) -> Answer:
+    """Nothing there, if the flags let the server speak for the name; without SOA not kept (RFC 2308 section 5)."""
+    if reply.vouched is False:
+        return unknown(Reason.LAME, asked_at)
     ttl = 0 if reply.negative_ttl is None else min(clamp_ttl(sane_ttl(reply.negative_ttl)), MOST_NEGATIVE_TTL)
     return Answer(AnswerStatus.ABSENT, (), ttl, reason, asked_at)
+
+
+def text_of(data: bytes) -> str:
+    """A TXT as text; bytes that are no UTF-8 become the characters of the same numbers, so that none is lost."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def sane_ttl(ttl: int) -> int:
@@ -133,5 +151,7 @@ def clamp_ttl(ttl: int) -> int:
 
 
 def _is_unroutable(text: str) -> bool:
+    if ":" not in text and text.partition(".")[0] not in _ODD_BLOCKS:
+        return False
     address = ipaddress.ip_address(text)
     return address.is_loopback or address.is_private or address.is_unspecified or address.is_link_local

@@ -1,0 +1,253 @@
+"""Asks resolvers about many names: bounded, paced, with retries elsewhere; what cannot be found out stays unknown.
+
+Every question is asked up to ``attempts`` times, the n-th time on channel n and on another resolver where there are
+several, after a growing pause. A resolver whose breaker is open is not asked; where all of them are, names wait a
+while and are then unknown (``circuit_open``) until one recovers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random as randomness
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from string import ascii_lowercase
+from typing import TYPE_CHECKING, Final, Self
+
+from poolsift.dns.answers import Answer, AnswerStatus, Question, Reason, unknown
+from poolsift.dns.inquiry import Inquiry
+from poolsift.dns.judge import MAX_ALIASES, Judgement, judge
+from poolsift.dns.names import unaskable
+from poolsift.dns.zones import ZoneCounts
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+    from types import TracebackType
+
+    from poolsift.dns.upstream import Upstream
+
+#: Pause before the second attempt in seconds; doubled for each further one, and up to twice that by chance.
+FIRST_PAUSE: Final = 0.25
+#: How long names wait for a resolver to recover before they are unknown.
+PATIENCE: Final = 60.0
+#: Random names under these are asked at the start: an answer with an address is a lie.
+_PROBED: Final = ("com", "net", "org")
+
+
+@dataclass
+class EngineStats:
+    """What was asked and what came of it."""
+
+    queries: int = 0
+    confirmations: int = 0
+    retries: int = 0
+    names: int = 0
+    answers: Counter[str] = field(default_factory=Counter)  #: by status, unknown ones by reason
+
+
+class Engine:
+    """A Resolver over one or several upstreams; use it as an asynchronous context manager.
+
+    ``concurrency`` bounds the names under way, ``zone_cap`` the names asked below one organizational domain
+    (0: no bound). ``now`` gives the wall time of answers; pauses are by the running loop's clock.
+    """
+
+    def __init__(
+        self,
+        upstreams: Sequence[Upstream],
+        *,
+        concurrency: int = 300,
+        attempts: int = 3,
+        zone_cap: int = 0,
+        probe: bool = True,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        random: randomness.Random | None = None,
+    ) -> None:
+        self.stats = EngineStats()
+        self.warnings: list[str] = []
+        self.upstreams = tuple(upstreams)
+        self._concurrency = concurrency
+        self._attempts = attempts
+        self._zones = ZoneCounts(zone_cap)
+        self._probe = probe
+        self._now = now
+        self._random = random or randomness.Random()  # noqa: S311 - jitter and probe names are no secrets
+        self._time: Callable[[], float] = time.monotonic
+        self._turn = 0
+        self._down_since: float | None = None
+
+    async def __aenter__(self) -> Self:
+        self._time = asyncio.get_running_loop().time
+        if self._probe:
+            await asyncio.gather(*map(self._look_for_hijack, self.upstreams))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every upstream."""
+        for upstream in self.upstreams:
+            await upstream.close()
+
+    async def resolve(self, questions: Sequence[Question]) -> list[Answer]:
+        """One answer a question, in their order; absences are as one resolver said them, unconfirmed."""
+        answers: list[Answer | None] = [None] * len(questions)
+
+        async def one(place: int) -> None:
+            answers[place] = await self._answer(questions[place])
+
+        await self._many(one(place) for place in range(len(questions)))
+        return [answer for answer in answers if answer is not None]
+
+    async def run(self, inquiries: Iterable[Inquiry], finished: Callable[[Inquiry], None]) -> None:
+        """Bring every inquiry to its end, in any order; ``finished`` takes each at once."""
+
+        async def one(inquiry: Inquiry) -> None:
+            await self._complete(inquiry)
+            finished(inquiry)
+
+        await self._many(one(inquiry) for inquiry in inquiries)
+
+    async def inquire(
+        self, names: Iterable[str], need: str = "verdict"
+    ) -> AsyncIterator[tuple[str, dict[str, Answer]]]:
+        """(name, answers by type) for each name, in any order."""
+        done: asyncio.Queue[Inquiry | None] = asyncio.Queue()
+
+        async def work() -> None:
+            try:
+                await self.run((Inquiry(name, need) for name in names), done.put_nowait)
+            finally:
+                done.put_nowait(None)
+
+        working = asyncio.create_task(work())
+        try:
+            while (inquiry := await done.get()) is not None:
+                yield inquiry.name, inquiry.answers
+            await working
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    async def _many(self, jobs: Iterator[Awaitable[None]]) -> None:
+        """Workers that pull from one iterator, so that a million names are never a million tasks."""
+
+        async def work(job: Awaitable[None]) -> None:
+            await job
+            for further in jobs:
+                await further
+
+        first = list(islice(jobs, self._concurrency))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for job in first:
+                    group.create_task(work(job))
+        except BaseExceptionGroup as several:
+            # Nothing that the DNS does raises; what does, such as a full disk, hits all workers alike.
+            raise several.exceptions[0] from None
+
+    async def _complete(self, inquiry: Inquiry) -> None:
+        self.stats.names += 1
+        step = inquiry.next_step()
+        reason = None if step is None else unaskable(inquiry.name)
+        if reason is not None:
+            inquiry.refuse(Answer(AnswerStatus.INVALID, reason=reason, asked_at=self._now()))
+        elif step is not None and not self._zones.admits(inquiry.name):
+            inquiry.refuse(unknown(Reason.ZONE_CAP, self._now()))
+        else:
+            while step is not None:
+                inquiry.take(step, await self._followed(step.question, confirms=step.confirms))
+                step = inquiry.next_step()
+        for answer in inquiry.answers.values():
+            word = answer.reason if answer.status is AnswerStatus.UNKNOWN else None
+            self.stats.answers[word or answer.status] += 1
+
+    async def _answer(self, question: Question) -> Answer:
+        reason = unaskable(question.name)
+        if reason is not None:
+            return Answer(AnswerStatus.INVALID, reason=reason, asked_at=self._now())
+        return await self._followed(question, confirms=False)
+
+    async def _followed(self, question: Question, *, confirms: bool) -> Answer:
+        """The answer at the end of the aliases that replies leave open."""
+        self.stats.confirmations += confirms
+        seen = {question.name}
+        while True:
+            answer, next_name = await self._tried(question, confirms=confirms)
+            if next_name is None:
+                return answer
+            if next_name in seen:
+                return unknown(Reason.CNAME_LOOP, answer.asked_at)
+            if len(seen) > MAX_ALIASES:
+                return unknown(Reason.CNAME_LIMIT, answer.asked_at)
+            if unaskable(next_name) is not None:
+                return unknown(Reason.EMPTY_REPLY, answer.asked_at)
+            seen.add(next_name)
+            question = Question(next_name, question.rdtype)
+
+    async def _tried(self, question: Question, *, confirms: bool) -> Judgement:
+        """The first judgement that says something, else the last."""
+        self._turn += 1
+        turn = self._turn
+        judgement: Judgement | None = None
+        for attempt in range(self._attempts):
+            if attempt:
+                self.stats.retries += 1
+                await asyncio.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * (1 + self._random.random()))
+            # A confirmation begins with the resolver after the one that the first question went to.
+            upstream = await self._choose(turn + attempt + confirms)
+            if upstream is None:
+                return judgement or Judgement(unknown(Reason.CIRCUIT_OPEN, self._now()))
+            judgement = await self._exchange(upstream, question, attempt, confirms=confirms)
+            if judgement.answer.status is not AnswerStatus.UNKNOWN or judgement.next_name is not None:
+                break
+        assert judgement is not None
+        return judgement
+
+    async def _exchange(self, upstream: Upstream, question: Question, attempt: int, *, confirms: bool) -> Judgement:
+        self.stats.queries += 1
+        start = self._time()
+        reply = await (upstream.confirm(question, start) if confirms else upstream.ask(question, attempt, start))
+        judgement = judge(question, reply, self._now())
+        if not upstream.trusts(judgement.answer):
+            judgement = judgement._replace(answer=unknown(Reason.HIJACKED, judgement.answer.asked_at))
+        upstream.heed(question, judgement.answer, self._time(), open_end=judgement.next_name is not None)
+        return judgement
+
+    async def _choose(self, turn: int) -> Upstream | None:
+        """The resolver whose turn it is, or the next that may be asked; None when none recovered in time."""
+        while True:
+            now = self._time()
+            waits = []
+            for offset in range(len(self.upstreams)):
+                upstream = self.upstreams[(turn + offset) % len(self.upstreams)]
+                wait = upstream.wait(now)
+                if wait <= 0:
+                    self._down_since = None if not upstream.breaker.is_open else self._down_since
+                    return upstream
+                waits.append(wait)
+            if self._down_since is None:
+                self._down_since = now
+            if now - self._down_since >= PATIENCE:
+                return None
+            await asyncio.sleep(min(waits))
+
+    async def _look_for_hijack(self, upstream: Upstream) -> None:
+        """A resolver that gives addresses for names that cannot exist would hide every missing domain."""
+        labels = ["".join(self._random.choices(ascii_lowercase, k=24)) for _ in _PROBED]
+        questions = [Question(f"{label}.{suffix}", "A") for label, suffix in zip(labels, _PROBED, strict=True)]
+        replies = await asyncio.gather(*(upstream.ask(question, 0, self._time()) for question in questions))
+        answers = [judge(q, reply, self._now()).answer for q, reply in zip(questions, replies, strict=True)]
+        lies = {rdata for answer in answers for rdata in answer.rdata}
+        if lies:
+            upstream.hijacked = frozenset(lies)
+            self.warnings.append(
+                f"resolver {upstream.name} gives addresses for names that do not exist "
+                f"({', '.join(sorted(lies)[:3])}): these addresses count as unknown; use another resolver"
+            )

@@ -1,0 +1,104 @@
+"""One resolver as the engine sees it: its channels, its pace, whether it can be trusted."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from poolsift.dns.answers import Answer, AnswerStatus, Question, Reason
+from poolsift.dns.pacing import Breaker, TokenBucket
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from poolsift.dns.judge import Reply, Transport
+
+#: Signs that the resolver itself is in trouble, or that it is asked too fast.
+_OVERLOAD: Final = frozenset({Reason.TIMEOUT, Reason.REFUSED, Reason.CONNECTION, Reason.NETWORK})
+
+
+class Upstream:
+    """A resolver: ``channels[n]`` sends the n-th attempt of a question, ``confirming`` looks at absences again.
+
+    Queries that fail slow the pace down and feed the breaker. ``hijacked`` are the addresses that it gave for
+    names that cannot exist. ``now`` is the running loop's time in seconds: asking the loop for it costs a system call.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        channels: Sequence[Transport],
+        confirming: Transport,
+        *,
+        rate: float = 500.0,
+        period: float = 30.0,
+    ) -> None:
+        self.name = name
+        self.bucket = TokenBucket(rate)
+        self.breaker = Breaker(period)
+        self.hijacked: frozenset[str] = frozenset()
+        self.queries = 0
+        self._channels = tuple(channels)
+        self._confirming = confirming
+        self._alibi: Question | None = None
+        self._checking: asyncio.Task[None] | None = None
+
+    def wait(self, now: float) -> float:
+        """Seconds until this resolver may be asked at all."""
+        return self.breaker.wait(now)
+
+    def ask(self, question: Question, attempt: int, now: float) -> Awaitable[Reply]:
+        """The reply to the ``attempt``-th query of a question, from 0; ``heed`` is told what it came to."""
+        return self._counted(self._channels[attempt % len(self._channels)], question, now)
+
+    def confirm(self, question: Question, now: float) -> Awaitable[Reply]:
+        """The reply of a query that shows flags and the authority section; ``heed`` is told what it came to."""
+        return self._counted(self._confirming, question, now)
+
+    def heed(self, question: Question, answer: Answer, now: float, *, open_end: bool = False) -> None:
+        """What the answer says about the resolver; a reply that ends in an alias (``open_end``) is a good one."""
+        failed = answer.status is AnswerStatus.UNKNOWN and not open_end
+        self.breaker.finish(not failed, now)
+        if answer.status is AnswerStatus.PRESENT:
+            self._alibi = question
+        elif answer.reason in _OVERLOAD and self.breaker.is_strained:
+            self.bucket.slow_down(now)
+        if failed and self.breaker.suspects and self._checking is None:
+            self._checking = asyncio.create_task(self._check(now))
+
+    def trusts(self, answer: Answer) -> bool:
+        """Whether the addresses are more than what this resolver gives for names that do not exist."""
+        return not self.hijacked or not answer.rdata or not self.hijacked.issuperset(answer.rdata)
+
+    async def close(self) -> None:
+        """Close every channel."""
+        if self._checking is not None:
+            self._checking.cancel()
+            await asyncio.gather(self._checking, return_exceptions=True)
+        for transport in (*self._channels, self._confirming):
+            await transport.close()
+
+    async def _counted(self, transport: Transport, question: Question, now: float) -> Reply:
+        self.breaker.start()
+        try:
+            wait = self.bucket.reserve(now)
+            if wait > 0:
+                await asyncio.sleep(wait)
+            self.queries += 1
+            return await transport.query(question)
+        except BaseException:
+            self.breaker.withdraw()
+            raise
+
+    async def _check(self, now: float) -> None:
+        """Ask what it has answered before: if that works, names are dead and not the resolver."""
+        try:
+            if self._alibi is not None:
+                self.queries += 1
+                reply = await self._confirming.query(self._alibi)
+                if reply.said == "answer":
+                    self.breaker.acquit()
+                    return
+            self.breaker.open(now)
+        finally:
+            self._checking = None
