@@ -23,7 +23,7 @@ def machine() -> dict[str, str]:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
-    versions = ", ".join(f"{name} {version(name)}" for name in ("poolsift", "pyarrow", "polars"))
+    versions = ", ".join(f"{name} {version(name)}" for name in ("poolsift", "pyarrow", "polars", "aiodns", "pycares"))
     return {
         "cpu": f"{model}, {os.cpu_count()} cores",
         "python": platform.python_version(),
@@ -42,7 +42,11 @@ def run(name: str, *, smoke: bool) -> dict[str, Any]:
         from benchmarks import w12
 
         return w12.run((200_000, 1_000_000) if smoke else (1_000_000, 10_000_000), SEED)
-    raise SystemExit(f"unknown workload {name}: known are W1 and W12")
+    if name == "D1":
+        from benchmarks import d1
+
+        return d1.run(10_000, 2) if smoke else d1.run(100_000, 5)
+    raise SystemExit(f"unknown workload {name}: known are W1, W12 and D1")
 
 
 def failed(figures: dict[str, Any]) -> bool:
@@ -53,7 +57,7 @@ def failed(figures: dict[str, Any]) -> bool:
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("ids", nargs="*", default=["W1", "W12"])
+    parser.add_argument("ids", nargs="*", default=["W1", "W12", "D1"])
     parser.add_argument("--smoke", action="store_true", help="small data; fail on the gates")
     parser.add_argument("--json", metavar="FILE", help="store the figures")
     options = parser.parse_args()

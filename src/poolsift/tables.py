@@ -40,7 +40,15 @@ def special_use_names() -> tuple[str, ...]:
 
 def is_special_use(name: str) -> bool:
     """Whether a canonical name is special-use: one of the table's names, or below one."""
+    if name.rpartition(".")[2] not in _special_tops():
+        return False
     return any(name == special or name.endswith("." + special) for special in special_use_names())
+
+
+@cache
+def _special_tops() -> frozenset[str]:
+    """The last labels of special-use names: nearly every name is settled by its own."""
+    return frozenset(special.rpartition(".")[2] for special in special_use_names())
 
 
 def microseconds(when: date | datetime | None) -> int | None:

@@ -54,6 +54,8 @@ class Reason(StrEnum):
     LITERAL = "literal"  #: an address, not a name
     SINGLE_LABEL = "single_label"
     SPECIAL_USE = "special_use"
+    # present or absent, of before
+    STALE = "stale"  #: expired, but asking again failed (RFC 8767)
     # present
     UNROUTABLE = "unroutable"  #: every address is loopback, private or unspecified
 
