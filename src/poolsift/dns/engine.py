@@ -77,6 +77,7 @@ class Engine:
         self._random = random or randomness.Random()  # noqa: S311 - jitter and probe names are no secrets
         self._time: Callable[[], float] = time.monotonic
         self._turn = 0
+        self._under_way = asyncio.Semaphore(concurrency)
         self._down_since: float | None = None
 
     async def __aenter__(self) -> Self:
@@ -100,7 +101,8 @@ class Engine:
         answers: list[Answer | None] = [None] * len(questions)
 
         async def one(place: int) -> None:
-            answers[place] = await self._answer(questions[place])
+            async with self._under_way:
+                answers[place] = await self._answer(questions[place])
 
         await self._many(one(place) for place in range(len(questions)))
         return [answer for answer in answers if answer is not None]
@@ -109,7 +111,8 @@ class Engine:
         """Bring every inquiry to its end, in any order; ``finished`` takes each at once."""
 
         async def one(inquiry: Inquiry) -> None:
-            await self._complete(inquiry)
+            async with self._under_way:
+                await self._complete(inquiry)
             finished(inquiry)
 
         await self._many(one(inquiry) for inquiry in inquiries)

@@ -30,15 +30,17 @@ class Step(NamedTuple):
 class Inquiry:
     """What is still to be asked about one name.
 
-    ``known`` are answers that a cache holds fresh; they are not asked again.
+    ``known`` are answers that a cache holds fresh; they are not asked again. ``answers`` is everything known at
+    the end, ``learned`` the types of it that are news.
     """
 
-    __slots__ = ("answers", "name", "need")
+    __slots__ = ("answers", "learned", "name", "need")
 
     def __init__(self, name: str, need: str = "verdict", known: Mapping[str, Answer] | None = None) -> None:
         self.name = name
         self.need = need
         self.answers: dict[str, Answer] = dict(known or {})
+        self.learned: set[str] = set()
 
     def next_step(self) -> Step | None:
         """The question to ask now; None when everything is known that can be."""
@@ -53,19 +55,26 @@ class Inquiry:
     def take(self, step: Step, answer: Answer) -> None:
         """What came of a step."""
         rdtype = step.question.rdtype
-        if not step.confirms:
-            self.answers[rdtype] = answer
+        if not step.confirms or answer.status is _PRESENT:
+            self._learn(rdtype, answer)
         elif answer.status is _ABSENT:
             self._confirm(rdtype, answer)
-        elif answer.status is _PRESENT:
-            self.answers[rdtype] = answer
         else:
             self._doubt(answer)
 
     def refuse(self, answer: Answer) -> None:
         """One answer for everything that would have been asked: the name is not asked at all."""
         for rdtype in ("A", "AAAA") if self.need == "addresses" else ("MX", "A"):
-            self.answers[rdtype] = answer
+            self._learn(rdtype, answer)
+
+    @property
+    def news(self) -> list[tuple[Question, Answer]]:
+        """What was learned, for a cache."""
+        return [(Question(self.name, rdtype), self.answers[rdtype]) for rdtype in sorted(self.learned)]
+
+    def _learn(self, rdtype: str, answer: Answer) -> None:
+        self.answers[rdtype] = answer
+        self.learned.add(rdtype)
 
     def _missing(self) -> str | None:
         """The type that has not been asked and is needed."""
@@ -97,10 +106,10 @@ class Inquiry:
 
     def _confirm(self, rdtype: str, answer: Answer) -> None:
         seen = replace(answer, confirmed=True)
-        self.answers[rdtype] = seen
+        self._learn(rdtype, seen)
         if answer.reason == Reason.NXDOMAIN:
             for other in ("MX", "A"):
-                self.answers[other] = seen
+                self._learn(other, seen)
 
     def _doubt(self, answer: Answer) -> None:
         """Nobody saw the absence a second time: what was absent without confirmation is unknown."""
@@ -108,7 +117,7 @@ class Inquiry:
         for rdtype in ("MX", "A"):
             held = self.answers.get(rdtype)
             if held is None or (held.status is _ABSENT and not held.confirmed):
-                self.answers[rdtype] = unknown(reason, answer.asked_at, answer.ttl)
+                self._learn(rdtype, unknown(reason, answer.asked_at, answer.ttl))
 
     def _is_settled_absence(self) -> bool:
         pair = [self.answers.get(rdtype) for rdtype in ("MX", "A")]

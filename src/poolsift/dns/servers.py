@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Final, NamedTuple
 
 from poolsift.errors import UsageError
@@ -10,6 +11,7 @@ from poolsift.errors import UsageError
 DNS_PORT: Final = 53
 RESOLV_CONF: Final = "/etc/resolv.conf"
 
+_BRACKETED: Final = re.compile(r"\[([^\[\]]*)\](?::(.+))?")
 _EXPECTED: Final = "an address with or without port: 192.0.2.53, 192.0.2.53:5353, 2001:db8::53 or [2001:db8::53]:5353"
 
 
@@ -40,9 +42,9 @@ class Server(NamedTuple):
 
 
 def _split(text: str) -> tuple[str, str]:
-    if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
-        return host, rest.removeprefix(":") or str(DNS_PORT)
+    bracketed = _BRACKETED.fullmatch(text)
+    if bracketed is not None:
+        return bracketed[1], bracketed[2] or str(DNS_PORT)
     if text.count(":") == 1:
         host, _, port = text.partition(":")
         return host, port

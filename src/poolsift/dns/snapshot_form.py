@@ -21,7 +21,8 @@ _IMPORT_COLUMNS: Final = ("name", "a", "mx")
 _REQUIRED: Final = ("name", "rdtype", "status")
 _STATUSES: Final = tuple(AnswerStatus)
 _CHUNK: Final = 1 << 20
-_ROW_GROUP: Final = 1 << 20
+#: Rows of one batch or row group: what is held in Python's own objects while a snapshot is written.
+BATCH_ROWS: Final = 1 << 16
 
 
 def snapshot_schema(manifest: Mapping[str, str] | None = None) -> pa.Schema:
@@ -284,17 +285,22 @@ def _check_order(rows: pa.Table, path: str) -> None:
         )
 
 
-def write_table(rows: pa.Table, path: str) -> str:
-    """Writes the full form through a temporary file beside ``path``; gives its sha256."""
+def open_table_writer(path: str, sink: Any, schema: pa.Schema) -> Any:
+    """A writer of record batches in the form that the name asks for: Parquet or Arrow IPC."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    partial = f"{path}.partial"
     if str(path).endswith(".parquet"):
-        pq.write_table(rows, partial, compression="zstd", row_group_size=_ROW_GROUP)
-    else:
-        with pa.OSFile(partial, "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
-            writer.write_table(rows, max_chunksize=_ROW_GROUP)
+        return pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True)
+    return pa.ipc.new_file(sink, schema)
+
+
+def write_table(rows: pa.Table, path: str) -> str:
+    """Writes the full form through a temporary file beside ``path``; gives its sha256."""
+    partial = f"{path}.partial"
+    with open(partial, "wb") as sink, open_table_writer(path, sink, rows.schema) as writer:
+        for batch in rows.to_batches(max_chunksize=BATCH_ROWS):
+            writer.write(batch)
     with open(partial, "rb") as file:
         os.fsync(file.fileno())
     sha256 = _hash(partial)

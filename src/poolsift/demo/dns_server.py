@@ -1,0 +1,120 @@
+"""A DNS server on loopback that answers as the demo's snapshot says, so that the demo can be live without a network."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Final, Self
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+LOOPBACK: Final = "127.0.0.1"
+_TTL: Final = 300
+
+
+class DemoServer:
+    """Serves ``{name: {"A": "present", "MX": "absent"}}`` by UDP and TCP while the context lasts; all else does not exist.
+
+    ``unknown`` is a server failure. ``address`` is ``127.0.0.1:PORT``.
+    """
+
+    def __init__(self, names: Mapping[str, Mapping[str, str]]) -> None:
+        self._names = names
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="demo-dns", daemon=True)
+        self.address = ""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        port = asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+        self.address = f"{LOOPBACK}:{port}"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def respond(self, wire: bytes) -> bytes | None:
+        """The response to a query; None to what is no query."""
+        try:
+            query = dns.message.from_wire(wire)
+        except (dns.exception.DNSException, ValueError):
+            return None
+        if len(query.question) != 1 or query.flags & dns.flags.QR:
+            return None
+        response = dns.message.make_response(query, recursion_available=True)
+        asked = query.question[0]
+        self._fill(response, asked.name, dns.rdatatype.to_text(asked.rdtype))
+        return response.to_wire()
+
+    def _fill(self, response: dns.message.Message, name: dns.name.Name, rdtype: str) -> None:
+        types = self._names.get(name.to_text(omit_final_dot=True).lower())
+        status = "absent" if types is None else types.get(rdtype, "absent")
+        if status == "unknown":
+            response.set_rcode(dns.rcode.SERVFAIL)
+        elif status == "present":
+            text = "192.0.2.1" if rdtype == "A" else f"10 mail.{name}"
+            response.answer.append(dns.rrset.from_text(name, _TTL, "IN", rdtype, text))
+        else:
+            neither = types is None or "present" not in types.values()
+            response.set_rcode(dns.rcode.NXDOMAIN if neither else dns.rcode.NOERROR)
+            soa = f"ns.example. hostmaster.example. 1 3600 600 86400 {_TTL}"
+            response.authority.append(dns.rrset.from_text("example.", _TTL, "IN", "SOA", soa))
+
+    async def _open(self) -> int:
+        """One port for both; another one is tried where TCP has it taken."""
+        for _ in range(20):
+            udp, _ = await self._loop.create_datagram_endpoint(lambda: _Udp(self), local_addr=(LOOPBACK, 0))
+            port: int = udp.get_extra_info("sockname")[1]
+            try:
+                self._tcp = await asyncio.start_server(self._stream, LOOPBACK, port)
+            except OSError:
+                udp.close()
+                continue
+            self._udp = udp
+            return port
+        raise OSError("no port is free for UDP and TCP alike")
+
+    async def _close(self) -> None:
+        self._udp.close()
+        self._tcp.close()
+        await self._tcp.wait_closed()
+
+    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            size = int.from_bytes(await reader.readexactly(2))
+            response = self.respond(await reader.readexactly(size))
+            if response is not None:
+                writer.write(len(response).to_bytes(2) + response)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, OSError):
+            pass
+        finally:
+            writer.close()
+
+
+class _Udp(asyncio.DatagramProtocol):
+    def __init__(self, server: DemoServer) -> None:
+        self._server = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        response = self._server.respond(data)
+        if response is not None:
+            self._transport.sendto(response, addr)  # type: ignore[attr-defined]

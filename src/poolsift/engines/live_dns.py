@@ -1,0 +1,121 @@
+"""Answers to names while a run goes on: cache first, then resolvers, by an event loop in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+from poolsift.dns.answers import AnswerStatus
+from poolsift.dns.cache import DnsCache
+from poolsift.dns.inquiry import Inquiry
+from poolsift.dns.live import open_engine
+from poolsift.dns.servers import view_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from concurrent.futures import Future
+    from types import TracebackType
+
+    from poolsift.dns.answers import Answer
+    from poolsift.dns.engine import Engine, EngineStats
+    from poolsift.dns.servers import Server
+
+    Answers = dict[str, dict[str, Answer]]
+
+
+class LiveDns:
+    """A context manager; ``resolve`` may be called from any thread and answers in the background.
+
+    ``cache`` None keeps answers in memory only. ``max_stale``: seconds past their expiry that old answers stand in
+    for failures. Other options are those of ``open_engine``.
+    """
+
+    def __init__(
+        self, servers: Sequence[Server], *, cache: str | None = None, max_stale: float = 0.0, **options: Any
+    ) -> None:
+        self.servers = tuple(servers)
+        self.cache_path = cache
+        self._max_stale = max_stale
+        self._options = options
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="resolver", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        try:
+            self._call(self._open()).result()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._call(self._close()).result()
+        finally:
+            self._stop()
+
+    @property
+    def name(self) -> str:
+        """What people read: who is asked, and which cache is used."""
+        held = "" if self._cache.path is None else f" (cache {self._cache.path})"
+        return "live: " + ", ".join(map(str, self.servers)) + held
+
+    @property
+    def warnings(self) -> list[str]:
+        """What people should know of resolvers and cache, a line each."""
+        return [*self._engine.warnings, *self._cache.warnings]
+
+    @property
+    def stats(self) -> EngineStats:
+        """What was asked so far."""
+        return self._engine.stats
+
+    def resolve(self, names: list[str]) -> Future[Answers]:
+        """The answers that decide whether each name resolves, in a while."""
+        return self._call(self._answers(names))
+
+    def _call(self, work: Any) -> Future[Any]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def _open(self) -> None:
+        """In the loop's thread, to which the cache then belongs."""
+        self._cache = DnsCache.open(self.cache_path, view=view_of(list(self.servers)), max_stale=self._max_stale)
+        self._engine: Engine = await open_engine(self.servers, **self._options).__aenter__()
+
+    async def _close(self) -> None:
+        own = asyncio.current_task()
+        others = [task for task in asyncio.all_tasks() if task is not own]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        self._cache.close()
+        await self._engine.close()
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _answers(self, names: list[str]) -> Answers:
+        held = self._cache.lookup(names)
+        inquiries = [Inquiry(name, "verdict", held.get(name)) for name in names]
+        await self._engine.run(
+            (one for one in inquiries if one.next_step() is not None), lambda one: self._cache.put(one.news)
+        )
+        answers = {one.name: one.answers for one in inquiries}
+        if self._max_stale:
+            _fill_from_stale(answers, self._cache.stale(names))
+        return answers
+
+
+def _fill_from_stale(answers: Answers, stale: Answers) -> None:
+    """What could not be found out now, as it was known before (RFC 8767)."""
+    for name, old in stale.items():
+        for rdtype, answer in old.items():
+            now = answers[name].get(rdtype)
+            if now is not None and now.status is AnswerStatus.UNKNOWN:
+                answers[name][rdtype] = answer
