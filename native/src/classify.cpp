@@ -48,6 +48,7 @@ void Classifier::read(const ArrowSchema& schema, const ArrowArray& array) {
 
 std::unique_ptr<VerdictColumns> Classifier::classify() {
   stage_.settle(batch_);
+  const auto held = kernel_.reading_dns();  // once a batch; the first pass leaves a table that grows alone
   auto out = std::make_unique<VerdictColumns>(batch_.rows, kernel_.spec().compare.size());
   open_words();
   for (std::int64_t first = 0; first < batch_.rows; first += block_size) {

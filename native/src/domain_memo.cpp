@@ -83,11 +83,15 @@ void DomainMemo::look_up_dns(std::span<const NameId> ids) noexcept {
 /// Unless a record itself says whether its sender is accepted: then stage_domains asks.
 bool DomainMemo::own_may_matter(NameId id) noexcept {
   if ((names_[id].facts & domain_own_open) == 0) return false;
+  if ((names_[id].facts & domain_accepted) != 0) return own_matters(id, yes);
+  return own_matters(id, no) || own_matters(id, unknown);
+}
+
+/// A table that grows is not looked at here: its answer may come after the name was met and before it is a sender, so any is possible.
+bool DomainMemo::own_matters(NameId id, std::uint32_t accepted) noexcept {
+  if (kernel_.dns_grows()) return kernel_.own_matters(unknown, accepted) || kernel_.own_matters(no, accepted) || kernel_.own_matters(yes, accepted);
   look_up_dns(id);
-  const std::uint32_t facts = names_[id].facts;
-  const std::uint32_t resolves = facts >> domain_resolves_shift & 3;
-  if ((facts & domain_accepted) != 0) return kernel_.own_matters(resolves, yes);
-  return kernel_.own_matters(resolves, no) || kernel_.own_matters(resolves, unknown);
+  return kernel_.own_matters(names_[id].facts >> domain_resolves_shift & 3, accepted);
 }
 
 /// Hangs every name into new slots, in the order of the names, which is the order of memory.

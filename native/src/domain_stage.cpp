@@ -185,10 +185,8 @@ void DomainStage::ask_own(const RecordBatch& batch) {
   for (std::size_t row = 0; row < rows_.size(); ++row) {
     const std::uint8_t accepted = batch.accepted.read(static_cast<std::int64_t>(row));
     const NameId sender = sender_of(rows_[row]);
-    memo_.look_up_dns(sender);
-    const std::uint32_t facts = memo_.facts(sender);
-    if (accepted == 0 || (facts & domain_own_open) == 0) continue;
-    if (kernel_.own_matters(facts >> domain_resolves_shift & 3, accepted)) memo_.ask_organizational(sender);
+    if (accepted == 0 || (memo_.facts(sender) & domain_own_open) == 0) continue;
+    if (memo_.own_matters(sender, accepted)) memo_.ask_organizational(sender);
   }
 }
 

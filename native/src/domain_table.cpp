@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <mutex>
 #include <stdexcept>
 #include <utility>
 
@@ -62,19 +63,22 @@ void DnsTable::reserve(std::size_t names, std::size_t bytes) {
     if (slots_for(names) > slots_.size()) grow(slots_for(names));
 }
 
+/// Hangs a new name into its free slot.
+void DnsTable::append(std::uint64_t& slot, std::uint64_t hash, Bytes name, unsigned facts) {
+    const std::uint64_t place = records_.size();
+    if (place >= place_mask) throw std::invalid_argument("too many names");
+    records_.append({static_cast<char>(name.size()), static_cast<char>(facts & 0xff), static_cast<char>(facts >> 8)}).append(name);
+    slot = (hash & ~place_mask) | (place + 1);
+    ++size_;
+}
+
 void DnsTable::add(Bytes canonical, char rdtype, DnsStatus status, bool null_mx) {
     const unsigned shift = shift_of(rdtype);
     if (canonical.empty() || canonical.size() > longest_name) throw std::invalid_argument("a domain name has 1 to 253 bytes");
     if (size_ + 1 > slots_.size() / 4 * 3) grow(std::max(fewest_slots, 2 * slots_.size()));
     const std::uint64_t hash = key_(canonical);
     std::uint64_t& slot = slots_[find(canonical, hash)];
-    if (slot == 0) {
-        const std::uint64_t place = records_.size();
-        if (place >= place_mask) throw std::invalid_argument("too many names");
-        records_.append({static_cast<char>(canonical.size()), 0, 0}).append(canonical);
-        slot = (hash & ~place_mask) | (place + 1);
-        ++size_;
-    }
+    if (slot == 0) append(slot, hash, canonical, 0);
     const std::size_t place = (slot & place_mask) - 1;
     unsigned packed = facts_at(records_, place);
     packed = (packed & ~(7U << shift)) | static_cast<unsigned>(status) << shift;
@@ -83,8 +87,43 @@ void DnsTable::add(Bytes canonical, char rdtype, DnsStatus status, bool null_mx)
     records_[place + 2] = static_cast<char>(packed >> 8);
 }
 
-bool DnsTable::lists(Bytes canonical) const noexcept {
-    return size_ != 0 && !canonical.empty() && canonical.size() <= longest_name && slots_[find(canonical, key_(canonical))] != 0;
+std::size_t DnsTable::absorb(const DnsTable& other) {
+    if (!grows() || other.grows()) throw std::invalid_argument("a table that grows absorbs one that does not");
+    const std::unique_lock held(*lock_);
+    const std::size_t before = size_;
+    const std::size_t bytes = records_.size() + other.records_.size();
+    if (bytes >= place_mask) throw std::invalid_argument("too many names");
+    // Room first, so that nothing fails half-way; at least doubled, so that many small tables cost no more than a large one.
+    if (bytes > records_.capacity()) records_.reserve(std::max(bytes, 2 * records_.capacity()));
+    if (slots_for(size_ + other.size_) > slots_.size()) grow(slots_for(size_ + other.size_));
+    for (std::size_t place = 0; place < other.records_.size();) {
+        const std::size_t size = byte_at(other.records_, place);
+        const Bytes name = Bytes{other.records_}.substr(place + head, size);
+        const std::uint64_t hash = key_(name);
+        std::uint64_t& slot = slots_[find(name, hash)];
+        if (slot == 0) append(slot, hash, name, facts_at(other.records_, place));
+        place += head + size;
+    }
+    return size_ - before;
+}
+
+DnsFacts DnsTable::look(Bytes canonical) const {
+    const auto held = reading();
+    return lookup(canonical);
+}
+
+std::vector<std::size_t> DnsTable::missing(const std::vector<Bytes>& canonical) const {
+    std::vector<std::size_t> places;
+    const auto held = reading();
+    for (std::size_t place = 0; place < canonical.size(); ++place) {
+        if (lookup(canonical[place]) == DnsFacts{}) places.push_back(place);
+    }
+    return places;
+}
+
+std::size_t DnsTable::count() const {
+    const auto held = reading();
+    return size_;
 }
 
 DnsFacts DnsTable::lookup(Bytes canonical) const noexcept {

@@ -15,6 +15,9 @@ void require(bool holds, const char* what) {
   if (!holds) throw std::invalid_argument(what);
 }
 
+/// What DNS says of a name, and whether it was asked.
+constexpr std::uint32_t dns_bits = domain_dns_open | 3U << domain_resolves_shift | domain_aaaa_only | domain_null_mx;
+
 std::uint32_t resolves_fact(const DnsFacts& facts, bool not_public) noexcept {
   if (facts.a == DnsStatus::present || facts.mx == DnsStatus::present) return yes;
   if (not_public) return no;  // unless a snapshot has A or MX (docs/choices.md 17)
@@ -136,8 +139,9 @@ std::uint32_t Kernel::describe(std::string_view name, std::uint16_t number) cons
 }
 
 std::uint32_t Kernel::with_dns(std::uint32_t facts, std::string_view name) const noexcept {
-  facts &= ~std::uint32_t{domain_dns_open};
+  facts &= ~dns_bits;
   const DnsFacts dns = spec_.dns == nullptr ? DnsFacts{} : spec_.dns->lookup(name);
+  if (dns_grows() && dns == DnsFacts{}) facts |= domain_dns_open;
   if (dns.a == DnsStatus::absent && dns.mx == DnsStatus::absent && dns.aaaa == DnsStatus::present) facts |= domain_aaaa_only;
   if (dns.null_mx) facts |= domain_null_mx;
   return facts | resolves_fact(dns, (facts & domain_not_public) != 0) << domain_resolves_shift;

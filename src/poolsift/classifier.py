@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from poolsift.domain_facts import DomainFacts
 from poolsift.errors import RulesError, UsageError, nearest
@@ -32,17 +32,34 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from poolsift._native.core import Kernel
-    from poolsift.dns.snapshot import Snapshot
+    from poolsift._native.nouns import DnsTable
     from poolsift.tenant import Tenant
 
 _SCALARS: Final = {"string": "string", "int32": "int32", "bool": "bool", TIMESTAMP: "timestamp"}
 _INT32: Final = range(-(1 << 31), 1 << 31)
 
 
+class DnsSource(Protocol):
+    """Where answers come from: a ``Snapshot``, or a ``LiveTable`` whose answers are still coming."""
+
+    @property
+    def table(self) -> DnsTable:
+        """The A, AAAA and MX answers in the native core's form."""
+
+    @property
+    def path(self) -> str | None:
+        """The file, if there is one."""
+
+    @property
+    def sha256(self) -> str | None:
+        """The hash of all answers; None while they are still coming."""
+
+
 class Classifier:
     """Says which pool each record belongs to. Immutable, safe to share between threads, picklable.
 
-    ``dns`` None means that no DNS is asked and every domain is assumed to resolve. ``rules`` is a
+    ``dns`` None means that no DNS is asked and every domain is assumed to resolve. With a live table a
+    sender domain is unknown until its answer is there, and pickling raises TypeError. ``rules`` is a
     profile's name, ``by-date``, a file or a Profile; ``compare`` names profiles whose pool is returned
     too. ``assume`` replaces the assumptions about unknown facts: a text such as ``spf_pass=no``, ``none``,
     or a mapping; None means the contract's own.
@@ -52,7 +69,7 @@ class Classifier:
         self,
         tenant: Tenant | None = None,
         *,
-        dns: Snapshot | None = None,
+        dns: DnsSource | None = None,
         rules: str | Profile = DEFAULT,
         assume: str | Mapping[Fact, Known] | None = None,
         compare: Sequence[str | Profile] = (),

@@ -54,7 +54,7 @@ class DomainMemo {
   }
   void prefetch_id(NameId id) const noexcept { __builtin_prefetch(&names_[id]); }
 
-  /// Looks at DNS, once a name; before it the bits of DNS in facts() say nothing.
+  /// Looks at DNS until it says something of the name; before it the bits of DNS in facts() say nothing. Needs Kernel::reading_dns().
   void look_up_dns(NameId id) noexcept {
     Name& name = names_[id];
     if ((name.facts & domain_dns_open) != 0) name.facts = kernel_.with_dns(name.facts, text(id));
@@ -70,6 +70,8 @@ class DomainMemo {
   /// The number under which the organizational domain is known, or name_missing while nobody has asked.
   NameId organizational(NameId id) const noexcept { return names_[id].organizational; }
   void ask_organizational(NameId id) { needs_[id] |= need_organizational; }
+  /// Whether a record with this sender, accepted or not (a Known), can come to a fix that asks for the organizational domain.
+  bool own_matters(NameId id, std::uint32_t accepted) noexcept;
 
   /// The names that wait for an answer, first to last.
   std::vector<Question> questions() const;

@@ -1,8 +1,10 @@
-// domain_table.hpp: what a DNS snapshot says of millions of names.
+// domain_table.hpp: what a DNS snapshot, or a resolver while a run goes on, says of millions of names.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -23,13 +25,14 @@ struct DnsFacts {
     bool operator==(const DnsFacts&) const = default;
 };
 
-/// Names come in canonical: A-labels, lower case, no trailing dot. The table is built first and only read afterwards.
+/// Names come in canonical: A-labels, lower case, no trailing dot. The table is built first and only read afterwards, by any number of
+/// threads; only one that grows takes names up meanwhile: its readers hold reading(), and what was once said of a name stands.
 ///
 /// Inside: records of 3 bytes and the name, one after another; and slots of 8 bytes, upper 24 bits of the hash over the record's
 /// place plus one. Ten million names of 18 bytes take some 340 MB.
 class DnsTable {
 public:
-    DnsTable() : key_(hash_key()) {}
+    explicit DnsTable(bool grows = false) : key_(hash_key()), lock_(grows ? std::make_unique<std::shared_mutex>() : nullptr) {}
 
     /// Makes room for so many names with so many bytes in all.
     void reserve(std::size_t names, std::size_t bytes);
@@ -38,6 +41,17 @@ public:
     /// Throws std::invalid_argument for another type, an empty name or one of more than 253 bytes.
     void add(Bytes canonical, char rdtype, DnsStatus status, bool null_mx);
 
+    /// Is it one that absorb() adds to?
+    [[nodiscard]] bool grows() const noexcept { return lock_ != nullptr; }
+    /// Adds what a table that does not grow says of names that this one lacks; those listed keep what they have. Says how many are new.
+    /// Waits until nobody reads. All or nothing. Throws std::invalid_argument unless this table grows and the other does not.
+    std::size_t absorb(const DnsTable& other);
+    /// Keeps absorb() away; of a table that does not grow it costs nothing. Never wait for a foreign lock while you hold it.
+    [[nodiscard]] std::shared_lock<std::shared_mutex> reading() const {
+        return lock_ == nullptr ? std::shared_lock<std::shared_mutex>() : std::shared_lock(*lock_);
+    }
+
+    /// All `unlisted` exactly for a name that the table lacks.
     [[nodiscard]] DnsFacts lookup(Bytes canonical) const noexcept;
 
     /// Of lookup, for whoever asks for many names: where the answer to a name of this hash would be, to be brought nearer;
@@ -48,17 +62,21 @@ public:
     }
     void prefetch_record(std::uint64_t hash) const noexcept;
 
-    /// Is there any statement about the name?
-    [[nodiscard]] bool lists(Bytes canonical) const noexcept;
+    /// For whoever holds no lock: lookup, the places of those of many names that the table lacks, and how many it has.
+    [[nodiscard]] DnsFacts look(Bytes canonical) const;
+    [[nodiscard]] std::vector<std::size_t> missing(const std::vector<Bytes>& canonical) const;
+    [[nodiscard]] std::size_t count() const;
 
     /// Distinct names.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
     [[nodiscard]] std::size_t find(Bytes name, std::uint64_t hash) const noexcept;
+    void append(std::uint64_t& slot, std::uint64_t hash, Bytes name, unsigned facts);
     void grow(std::size_t slots);
 
     HashKey key_;
+    std::unique_ptr<std::shared_mutex> lock_;   ///< of a table that grows
     std::size_t size_ = 0;
     std::vector<std::uint64_t> slots_;   ///< 0 is free; a power of two, at most three quarters full
     std::string records_;                ///< length, two bytes of facts, name

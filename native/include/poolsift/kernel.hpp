@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <shared_mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -87,7 +88,7 @@ enum DomainFact : std::uint32_t {
   domain_own_open = 1 << 8,    ///< own only if its organizational domain says so, which nobody has asked yet
   domain_own = 1 << 9,
   domain_unanswered = 1 << 10,  ///< waits for IDNA
-  domain_dns_open = 1 << 11,    ///< DNS has not been looked at: most recipients and signers never need it
+  domain_dns_open = 1 << 11,    ///< DNS has not been looked at (most recipients and signers never need it), or has not said anything yet
   domain_alias = 1 << 12,       ///< another spelling of a name; nothing else is known of it
 };
 
@@ -110,8 +111,11 @@ class Kernel {
   std::size_t profile_at(bool known, std::int64_t time_us) const noexcept;
   /// The DomainFact bits of a canonical name but those of DNS, which are open.
   std::uint32_t describe(std::string_view name, std::uint16_t tenant) const noexcept;
-  /// The same bits with those of DNS.
+  /// The same bits with those of DNS, which stay open where an answer may still come. Of a table that grows, whoever asks holds reading_dns().
   std::uint32_t with_dns(std::uint32_t facts, std::string_view name) const noexcept;
+  /// Whether answers may come while the kernel is used.
+  bool dns_grows() const noexcept { return spec_.dns != nullptr && spec_.dns->grows(); }
+  std::shared_lock<std::shared_mutex> reading_dns() const { return dns_grows() ? spec_.dns->reading() : std::shared_lock<std::shared_mutex>(); }
   /// The fix of a rule, `no_value` for none; `reason` may be `no_reason`.
   std::uint8_t fix(std::uint8_t rule, std::uint8_t reason, unsigned context) const noexcept {
     return static_cast<std::uint8_t>(spec_.fixes[(rule * (block_reasons + 1) + reason) * fix_contexts + context]);

@@ -96,12 +96,14 @@ cdef extern from "poolsift/domain_table.hpp" namespace "poolsift" nogil:
         DnsStatus aaaa
         cbool null_mx
     cdef cppclass CDnsTable "poolsift::DnsTable":
-        CDnsTable()                             except +
+        CDnsTable(cbool)                        except +
         void reserve(size_t, size_t)            except +
         void add(Bytes, char, DnsStatus, cbool) except +
-        DnsFacts lookup(Bytes)                  noexcept
-        cbool lists(Bytes)                      noexcept
-        size_t size()                           noexcept
+        cbool grows()                           noexcept
+        size_t absorb(const CDnsTable&)         except +
+        DnsFacts look(Bytes)                    except +
+        vector[size_t] missing(const vector[Bytes]&)    except +
+        size_t count()                          except +
 
 
 cdef extern from "poolsift/host_name.hpp" namespace "poolsift" nogil:
@@ -142,7 +144,7 @@ ctypedef const CHostNames FrozenHostNames
 ctypedef const CPoolNames FrozenPoolNames
 
 
-# Each type owns its immutable native table by a shared pointer, which the kernel may share.
+# Each type owns its native table by a shared pointer, which the kernel may share; only a DnsTable that grows ever changes.
 
 cdef class PrefixTable:
     cdef shared_ptr[const CPrefixTable] _table
@@ -154,6 +156,7 @@ cdef class DomainSet:
 
 cdef class DnsTable:
     cdef shared_ptr[const CDnsTable] _table
+    cdef shared_ptr[CDnsTable] _growing   # the same table where it grows, else empty
     cdef readonly Py_ssize_t left_out
 
 

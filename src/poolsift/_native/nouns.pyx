@@ -6,6 +6,7 @@ import os
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from cython.operator cimport dereference as deref
 from libc.stdint cimport INT64_MAX, INT64_MIN, UINT32_MAX, int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy
 from libcpp cimport bool as cbool
@@ -200,18 +201,58 @@ cdef cbool _add_fact(CDnsTable* table, Bytes name, char rdtype, int status, cboo
 
 
 cdef class DnsTable:
-    """What a DNS snapshot says of names: (A, MX, AAAA, null MX). Made by build or build_buffers; `DnsTable()` knows nothing.
+    """What DNS says of names: (A, MX, AAAA, null MX). Made by build, build_buffers or growing; `DnsTable()` knows nothing.
 
     Names that no mail address can have (or that are not A-labels) are left out and counted in `left_out`.
     """
 
     def __cinit__(self):
-        self._table = const_pointer_cast[FrozenDnsTable, CDnsTable](make_shared[CDnsTable]())
+        self._table = const_pointer_cast[FrozenDnsTable, CDnsTable](make_shared[CDnsTable](False))
+
+    @classmethod
+    def growing(cls):
+        """An empty table that absorb() adds to, also while kernels use it."""
+        cdef DnsTable result = DnsTable.__new__(DnsTable)
+        result._growing = make_shared[CDnsTable](True)
+        result._table = const_pointer_cast[FrozenDnsTable, CDnsTable](result._growing)
+        return result
+
+    @property
+    def grows(self):
+        """Whether absorb() may be called."""
+        return bool(self._table.get().grows())
+
+    def absorb(self, DnsTable other not None):
+        """Add what another table says of names that this one lacks; what was once said of a name stands. Returns how many are new.
+
+        Waits, without the GIL, for kernels that are at work on a batch. Raises ValueError unless this table grows and the other does not.
+        """
+        cdef size_t added = 0
+        if self._growing.get() == NULL or other._growing.get() != NULL:
+            raise ValueError("only a table made by growing() absorbs, and only one that is not")
+        with nogil:
+            added = self._growing.get().absorb(deref(other._table.get()))
+        self.left_out += other.left_out
+        return added
+
+    def missing(self, list names not None):
+        """Those of the canonical names of which the table says nothing, in their order."""
+        cdef vector[Bytes] views
+        cdef vector[size_t] places
+        cdef const char* text
+        cdef Py_ssize_t size = 0
+        cdef list kept = list(names)   # nobody else can take a name away while it is looked at
+        for name in kept:
+            text = PyUnicode_AsUTF8AndSize(name, &size)
+            views.push_back(Bytes(text, <size_t> size))
+        with nogil:
+            places = self._table.get().missing(views)
+        return [kept[place] for place in places]
 
     @classmethod
     def build(cls, names, rdtypes, statuses, null_mx):
         """A table of one statement a row; types other than A, MX and AAAA are passed over. Rows that repeat: the last stands."""
-        cdef shared_ptr[CDnsTable] building = make_shared[CDnsTable]()
+        cdef shared_ptr[CDnsTable] building = make_shared[CDnsTable](False)
         cdef DnsTable result = DnsTable.__new__(DnsTable)
         cdef const char* text
         cdef Py_ssize_t size
@@ -248,7 +289,7 @@ cdef class DnsTable:
             raise ValueError(f"found {statuses.shape[0]} statuses and {flags.shape[0]} flags, expected {rows}")
         if not wide and offsets.shape[0] != 4 * (rows + 1):
             raise ValueError(f"found {offsets.shape[0]} bytes of offsets, expected {4 * (rows + 1)} or {8 * (rows + 1)}")
-        cdef shared_ptr[CDnsTable] building = make_shared[CDnsTable]()
+        cdef shared_ptr[CDnsTable] building = make_shared[CDnsTable](False)
         cdef DnsTable result = DnsTable.__new__(DnsTable)
         cdef Py_ssize_t row
         cdef int64_t start = 0
@@ -275,16 +316,21 @@ cdef class DnsTable:
         return result
 
     def lookup(self, object name not None):
-        """(A, MX, AAAA, null MX) with words of STATUSES for a canonical name, or None where the snapshot lacks it."""
+        """(A, MX, AAAA, null MX) with words of STATUSES for a canonical name, or None where the table lacks it."""
         cdef bytes raw = _raw(name)
+        cdef Bytes view = _view(raw)
         cdef DnsFacts facts
-        if not self._table.get().lists(_view(raw)):
+        with nogil:
+            facts = self._table.get().look(view)
+        if facts.a == DnsStatus.unlisted and facts.mx == DnsStatus.unlisted and facts.aaaa == DnsStatus.unlisted:
             return None
-        facts = self._table.get().lookup(_view(raw))
         return STATUSES[<int> facts.a], STATUSES[<int> facts.mx], STATUSES[<int> facts.aaaa], bool(facts.null_mx)
 
     def __len__(self):
-        return self._table.get().size()
+        cdef size_t names = 0
+        with nogil:
+            names = self._table.get().count()
+        return names
 
 
 cdef int64_t _offset(const unsigned char[::1] offsets, Py_ssize_t place, cbool wide) noexcept nogil:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 #: Sub-command → what it is for; its module has the same name and is imported when it is called.
 COMMANDS: Final = {
     "classify": "Say which pool each message of some log files belongs to.",
+    "resolve": "Ask the DNS about names once, and keep the answers as a snapshot.",
+    "survey": "List the names an archive has to ask the DNS about.",
     "explain": "One verdict in words: evidence, rule, what was observed, what would change it.",
+    "blocklist": "Ask blocklists about the outbound addresses of a finished output.",
     "tenant": "Write a tenant file to fill in, or check one.",
     "rules": "List the rule profiles, or show one.",
     "formats": "Which log formats are read, and where an administrator gets them.",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from poolsift.cli.completing import PATH, profiles
+from poolsift.cli.dns_options import cache_options, cache_path, resolver_options, servers
+from poolsift.cli.printing import print_json
 from poolsift.errors import UsageError
 from poolsift.readers import FORMATS
 from poolsift.writers import ENDINGS
@@ -23,7 +25,7 @@ _SIZE: Final = re.compile(r"(\d+)\s*([kmgt]?)(i?b)?", re.IGNORECASE)
 _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
-def _bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
+def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
     """A size such as ``512M``, ``2G`` or ``2GiB`` in bytes; powers of 1024."""
     match = _SIZE.fullmatch(value.strip())
     if match is None:
@@ -44,9 +46,15 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
               help="Add a column with the pool under another profile.")  # fmt: skip
 @click.option("--assume", metavar="FACT=yes|no,...",
               help="What is assumed of facts not recorded; none: nothing.  "
-              "[default: blocked=no,spam=no, without --snapshot also domain_resolves=yes]")  # fmt: skip
-@click.option("--dns", type=click.Choice(["off"]), help="off (default): every sender domain is assumed to resolve.")
-@click.option("--snapshot", metavar="FILE", type=PATH, help="DNS answers gathered beforehand; nothing is asked.")
+              "[default: blocked=no,spam=no, without DNS also domain_resolves=yes]")  # fmt: skip
+@click.option("--dns", type=click.Choice(["off", "live"]),
+              help="live: ask while reading; off (default): every sender domain is assumed to resolve.")  # fmt: skip
+@click.option("--snapshot", metavar="FILE", type=PATH,
+              help="DNS answers gathered beforehand (poolsift resolve); nothing is asked.")  # fmt: skip
+@resolver_options
+@cache_options
+@click.option("--offline", is_flag=True, help="Open no socket: neither live DNS nor URLs.")
+@click.option("--require-dns", is_flag=True, help="Publish nothing while a sender domain is unknown (exit 7).")
 @click.option("--format", "format_", metavar="NAME", help=f"Format of all inputs: {', '.join(FORMATS)}.")
 @click.option("--columns", type=click.Choice(COLUMN_SETS), default="key", show_default=True, help="Output columns.")
 @click.option("--to", type=click.Choice(tuple(ENDINGS)),
@@ -63,10 +71,10 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="A record column that counts as not recorded.")
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N",
               help="Worker threads.")  # fmt: skip
-@click.option("--memory", callback=_bytes, default="1G", show_default=True, metavar="SIZE", help="Memory ceiling.")
+@click.option("--memory", callback=size, default="1G", show_default=True, metavar="SIZE", help="Memory ceiling.")
 @click.option("--max-ratio", type=click.IntRange(min=1), default=500, show_default=True, metavar="N",
               help="Bytes that one compressed byte may become.")  # fmt: skip
-@click.option("--max-plain-bytes", callback=_bytes, default="1T", show_default=True, metavar="SIZE",
+@click.option("--max-plain-bytes", callback=size, default="1T", show_default=True, metavar="SIZE",
               help="Bytes that one compressed input may become.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
@@ -77,6 +85,12 @@ def command(
     assume: str | None,
     dns: str | None,
     snapshot: str | None,
+    resolvers: tuple[str, ...],
+    rate: float,
+    timeout: float,
+    cache: str | None,
+    max_stale: float,
+    offline: bool,
     format_: str | None,
     compare_rules: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -93,22 +107,29 @@ def command(
     """
     if as_json and output == "-":
         raise UsageError("stdout cannot hold both verdicts and summary", key="--json", expected="-o DIR or -o FILE")
-    if dns == "off" and snapshot is not None:
-        raise UsageError("one of the two has no effect", key="--dns off", found="--snapshot")
+    if dns is not None and snapshot is not None:
+        raise UsageError("one of the two has no effect", key=f"--dns {dns}", found="--snapshot")
+    if dns != "live" and (resolvers or cache is not None):
+        raise UsageError("has no effect", key="--resolver" if resolvers else "--cache", expected="--dns live too")
+    if offline:
+        _refuse_network(inputs, dns)
     if options["learn_accepted"] and tenant is not None:
         raise UsageError("takes the place of a tenant file", key="--learn-accepted", found="--tenant too")
-    from poolsift.dns.snapshot import Snapshot
+    from poolsift.analysis.escaping import shown
     from poolsift.engines.local import classify_files
     from poolsift.readers.source import SourceLimits
     from poolsift.rules import parse_assume
     from poolsift.tenant import Tenant
 
-    with _progress(quiet) as progress:
+    live = None
+    if dns == "live":
+        live = _live(resolvers, quiet, cache=cache_path(cache), max_stale=max_stale, rate=rate, timeout=timeout)
+    with _answers(live, snapshot) as answers, _progress(quiet) as progress:
         result = classify_files(
             inputs,
             output,
             tenant=None if tenant is None else Tenant.load(tenant),
-            dns=None if snapshot is None else Snapshot.open(snapshot),
+            dns=answers,
             assume=None if assume is None else parse_assume(assume),
             compare=compare_rules,
             format=format_,
@@ -117,10 +138,41 @@ def command(
             progress=progress,
             **options,
         )
+        warnings = [] if live is None else live.warnings
+    for warning in warnings:
+        print(f"warning: {shown(warning, limit=2_000)}", file=sys.stderr)
     _report(result, as_json, quiet)
     if not quiet and output != "-":
         print(_where(result, output, options["rejects"]), file=sys.stderr)
     return result.exit_code
+
+
+def _refuse_network(inputs: tuple[str, ...], dns: str | None) -> None:
+    """What would open a socket, refused before any work."""
+    from poolsift.readers.inputs import is_remote
+
+    if dns == "live":
+        raise UsageError("asks the network", key="--offline", found="--dns live", expected="--snapshot FILE")
+    for name in inputs:
+        if is_remote(name):
+            raise UsageError("asks the network", key="--offline", found=name, expected="files")
+
+
+def _live(asked: tuple[str, ...], quiet: bool, **options: Any) -> Any:
+    from poolsift.engines.live_dns import LiveDns
+
+    return LiveDns([str(server) for server in servers(asked, quiet=quiet)], **options)
+
+
+def _answers(live: Any, snapshot: str | None) -> AbstractContextManager[Any]:
+    """Where DNS answers come from: live, a snapshot, or nowhere."""
+    if live is not None:
+        return live  # type: ignore[no-any-return]
+    if snapshot is None:
+        return nullcontext()
+    from poolsift.dns.snapshot import Snapshot
+
+    return nullcontext(Snapshot.open(snapshot))
 
 
 def _where(result: Any, output: str, rejects: str | None) -> str:
@@ -143,13 +195,7 @@ def _report(result: Any, as_json: bool, quiet: bool) -> None:
     for failure in result.failures:
         print(f"poolsift: {shown(str(failure), limit=2_000)}", file=sys.stderr)
     if as_json:
-        import orjson
-
-        from poolsift.writers.destination import standard_output
-
-        options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-        with standard_output() as out:
-            out.write(orjson.dumps(result.summary, option=options))
+        print_json(result.summary)
     if quiet:
         return
     if sys.stderr.isatty():

@@ -102,9 +102,11 @@ def stale(entry: Entry, now: datetime, max_stale: timedelta) -> Answer | None:
     """The definite answer to fall back on when asking again failed (RFC 8767), or None.
 
     That is one past its time by at most ``max_stale``, or one in its time behind a remembered failure. Answers that
-    were never to be kept (TTL 0) and invalid ones are none.
+    were never to be kept (TTL 0), invalid ones, and unconfirmed absences behind a failure (see ``latest``) are none.
     """
     answer = entry.definite
+    if answer is not None and entry.failure is not None and _is_unconfirmed_absence(answer):
+        return None
     if answer is None or answer is current(entry, now) or not _was_kept(answer) or _is_from_the_future(answer, now):
         return None
     left = _expiry(answer) - now

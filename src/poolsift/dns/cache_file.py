@@ -99,7 +99,8 @@ def _opened(path: str, directory: str, warnings: list[str], *, shared: bool) -> 
 def _checked(path: str, warnings: list[str], *, shared: bool) -> sqlite3.Connection:
     """A connection to a whole cache of the current schema. Raises UnusableError."""
     try:
-        _look_at(path)
+        if shared:
+            _look_at(path)
         connection = _connect(path, "rw")
         try:
             _prepare(connection, path, warnings, shared=shared)

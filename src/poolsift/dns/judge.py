@@ -20,6 +20,8 @@ LEAST_TTL: Final = 30
 MOST_TTL: Final = 86_400
 #: RFC 2308 section 5: one to three hours are sensible for absences.
 MOST_NEGATIVE_TTL: Final = 10_800
+#: Of an absence that came without its authority section; alone it decides nothing.
+UNSEEN_NEGATIVE_TTL: Final = 300
 #: RFC 9520 section 3.2: a failure is not remembered longer than five minutes.
 MOST_FAILURE_TTL: Final = 300
 
@@ -128,7 +130,10 @@ def _absence(reason: Reason, reply: Reply, asked_at: datetime) -> Answer:
     """Nothing there, if the flags let the server speak for the name; without SOA not kept (RFC 2308 section 5)."""
     if reply.vouched is False:
         return unknown(Reason.LAME, asked_at)
-    ttl = 0 if reply.negative_ttl is None else min(clamp_ttl(sane_ttl(reply.negative_ttl)), MOST_NEGATIVE_TTL)
+    if reply.negative_ttl is not None:
+        ttl = min(clamp_ttl(sane_ttl(reply.negative_ttl)), MOST_NEGATIVE_TTL)
+    else:
+        ttl = UNSEEN_NEGATIVE_TTL if reply.vouched is None else 0
     return Answer(AnswerStatus.ABSENT, (), ttl, reason, asked_at)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from poolsift.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 DNS_PORT: Final = 53
 RESOLV_CONF: Final = "/etc/resolv.conf"
@@ -69,6 +72,6 @@ def system_servers(path: str = RESOLV_CONF) -> list[Server]:
         raise UsageError(error.message, path=path, found=error.found, expected=expected) from None
 
 
-def view_of(servers: list[Server]) -> str:
+def view_of(servers: Iterable[Server]) -> str:
     """What names the answers of these resolvers in a cache: their addresses, in one order."""
     return " ".join(sorted({str(server) for server in servers}))

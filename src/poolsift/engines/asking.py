@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from poolsift.dns.answers import Answer, Question
-    from poolsift.dns.engine import EngineStats
+    from poolsift.dns.engine import Engine, EngineStats
     from poolsift.dns.inquiry import Inquiry
     from poolsift.dns.servers import Server
 
@@ -34,7 +34,7 @@ class LocalAsker:
     def __enter__(self) -> Self:
         self._runner = asyncio.Runner()
         try:
-            self._engine = self._finish(_opened(self._servers, self._options))
+            self._engine: Engine = self._finish(_opened(self._servers, self._options))
         except BaseException:
             self._runner.close()
             raise
@@ -94,5 +94,5 @@ class LocalAsker:
                 signal.raise_signal(signal.SIGTERM)
 
 
-async def _opened(servers: Sequence[Server], options: dict[str, Any]) -> Any:
+async def _opened(servers: Sequence[Server], options: dict[str, Any]) -> Engine:
     return await open_engine(servers, **options).__aenter__()

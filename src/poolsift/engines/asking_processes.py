@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: Inquiries sent to a process at once, and how many it may hold; small enough to fit into the buffers between us.
 _PARCEL: Final = 100
 _HELD: Final = 1_000
+#: What a process is sent to say its counts.
+_COUNTS: Final = "counts"
 #: Seconds until finished inquiries are sent back, and until a process that should end is ended.
 _FLUSH_AFTER: Final = 0.05
 _LAST_WORDS: Final = 5.0
@@ -49,7 +51,6 @@ class ProcessAsker:
         self._count = processes
         self._workers: list[tuple[SpawnProcess, Connection]] = []
         self.warnings: list[str] = []
-        self.stats = EngineStats()
 
     def __enter__(self) -> Self:
         try:
@@ -73,10 +74,18 @@ class ProcessAsker:
         try:
             for worker, connection in self._workers:
                 connection.send(None)
-                _add(self.stats, _receive(worker, connection))
                 worker.join(_LAST_WORDS)
         finally:
             self._kill()
+
+    @property
+    def stats(self) -> EngineStats:
+        """What all of them asked so far."""
+        total = EngineStats()
+        for worker, connection in self._workers:
+            connection.send(_COUNTS)
+            _add(total, _receive(worker, connection))
+        return total
 
     def run(self, inquiries: Iterable[Inquiry], finished: Callable[[Inquiry], None]) -> None:
         """Bring every inquiry to its end."""
@@ -141,7 +150,7 @@ def _add(total: EngineStats, part: EngineStats) -> None:
 
 
 def _serve(connection: Connection, servers: Sequence[Server], processor: int, options: dict[str, Any]) -> None:
-    """The life of a process: warnings first, then parcels in and finished inquiries out, at the end the counts."""
+    """The life of a process: warnings first, then parcels in and finished inquiries out, until the run ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run that started us ends us
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.sched_setaffinity(0, {processor})
@@ -165,7 +174,6 @@ class _Post:
             loop.add_reader(self._connection.fileno(), self._take, engine)
             await self._ended.wait()
             loop.remove_reader(self._connection.fileno())
-            self._connection.send(engine.stats)
 
     def _take(self, engine: Engine) -> None:
         try:
@@ -174,6 +182,9 @@ class _Post:
             os._exit(0)  # the run is gone, and with it everything that could be told to anybody
         if parcel is None:
             self._ended.set()
+            return
+        if parcel == _COUNTS:
+            self._connection.send(engine.stats)
             return
         task = asyncio.create_task(engine.run(parcel, self._finish))
         self._tasks.add(task)

@@ -10,7 +10,8 @@ from poolsift.dns.answers import AnswerStatus
 from poolsift.dns.cache import DnsCache
 from poolsift.dns.inquiry import Inquiry
 from poolsift.dns.live import open_engine
-from poolsift.dns.servers import view_of
+from poolsift.dns.servers import Server, view_of
+from poolsift.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,23 +20,27 @@ if TYPE_CHECKING:
 
     from poolsift.dns.answers import Answer
     from poolsift.dns.engine import Engine, EngineStats
-    from poolsift.dns.servers import Server
 
     Answers = dict[str, dict[str, Answer]]
 
 
 class LiveDns:
-    """A context manager; ``resolve`` may be called from any thread and answers in the background.
+    """Live DNS for ``classify_files``; a context manager. ``resolve`` answers in the background, to any thread.
 
-    ``cache`` None keeps answers in memory only. ``max_stale``: seconds past their expiry that old answers stand in
-    for failures. Other options are those of ``open_engine``.
+    ``resolvers`` are addresses such as ``127.0.0.1:53`` (UsageError for anything else); random names are asked when
+    it is entered, to find resolvers that make answers up. ``cache`` None keeps answers in memory only. ``max_stale``:
+    seconds past their expiry that old answers stand in for failures. ``rate``: queries a second and resolver, 0
+    without limit; other options are those of ``open_engine``.
     """
 
     def __init__(
-        self, servers: Sequence[Server], *, cache: str | None = None, max_stale: float = 0.0, **options: Any
+        self, resolvers: Sequence[str], *, cache: str | None = None, max_stale: float = 0.0, **options: Any
     ) -> None:
-        self.servers = tuple(servers)
-        self.cache_path = cache
+        self._servers = tuple(Server.parse(text) for text in resolvers)
+        if not self._servers:
+            raise UsageError("nobody to ask", key="resolvers", expected="the address of a resolver")
+        self.resolvers = tuple(map(str, self._servers))
+        self.path = cache
         self._max_stale = max_stale
         self._options = options
         self._loop = asyncio.new_event_loop()
@@ -62,7 +67,7 @@ class LiveDns:
     def name(self) -> str:
         """What people read: who is asked, and which cache is used."""
         held = "" if self._cache.path is None else f" (cache {self._cache.path})"
-        return "live: " + ", ".join(map(str, self.servers)) + held
+        return "live: " + ", ".join(self.resolvers) + held
 
     @property
     def warnings(self) -> list[str]:
@@ -83,8 +88,8 @@ class LiveDns:
 
     async def _open(self) -> None:
         """In the loop's thread, to which the cache then belongs."""
-        self._cache = DnsCache.open(self.cache_path, view=view_of(list(self.servers)), max_stale=self._max_stale)
-        self._engine: Engine = await open_engine(self.servers, **self._options).__aenter__()
+        self._cache = DnsCache.open(self.path, view=view_of(self._servers), max_stale=self._max_stale)
+        self._engine: Engine = await open_engine(self._servers, **self._options).__aenter__()
 
     async def _close(self) -> None:
         own = asyncio.current_task()

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from poolsift.dns.snapshot import Snapshot
 from poolsift.engines.inputs import AccountingError, RunInput, ignoring, placed
 from poolsift.engines.learning import learned_tenant
 from poolsift.engines.manifest import build_manifest
 from poolsift.engines.options import RunOptions
 from poolsift.engines.places import check_places
+from poolsift.engines.prefetch import Prefetch
 from poolsift.engines.verdicts import VerdictSource
-from poolsift.errors import InputError, RejectLimitError, UsageError
+from poolsift.errors import DnsIncompleteError, InputError, RejectLimitError, UsageError
 from poolsift.readers.base import ReadOptions
 from poolsift.readers.fold import Folder
 from poolsift.readers.inputs import expand_inputs
@@ -34,7 +36,7 @@ from poolsift.writers.reject_file import RejectFile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from poolsift.dns.snapshot import Snapshot
+    from poolsift.engines.live_dns import LiveDns
     from poolsift.evidence import Fact, Known
     from poolsift.readers.rejects import Reject
     from poolsift.readers.source import Source, SourceLimits
@@ -60,7 +62,8 @@ def classify_files(
     out: str | os.PathLike[str],
     *,
     tenant: Tenant | None = None,
-    dns: Snapshot | None = None,
+    dns: Snapshot | LiveDns | None = None,
+    require_dns: bool = False,
     rules: str | Profile = DEFAULT,
     compare: Iterable[str] = (),
     assume: Mapping[Fact, Known] | str | None = None,
@@ -83,7 +86,9 @@ def classify_files(
 ) -> RunResult:
     """Classify every record of ``inputs`` (paths, globs, directories, URLs, ``-``) into ``out``.
 
-    ``out``: a directory (parts and manifest), a file by its ending, or ``-``. ``learn_accepted`` reads the
+    ``out``: a directory (parts and manifest), a file by its ending, or ``-``. ``dns``: a snapshot, or an entered
+    LiveDns that is asked while the inputs are read; ``require_dns`` publishes nothing while a sender domain is
+    unknown (DnsIncompleteError). ``learn_accepted`` reads the
     inputs twice, first to learn accepted domains from records that say so. ``limits`` bounds decompression.
     ``progress(done, total, name)`` gets compressed bytes. Inputs that break off are left out (``allow_truncated``
     keeps their rows) and make exit code 5; rejected rows make 3 unless ``allow_rejects``. Nothing that is read is
@@ -96,6 +101,7 @@ def classify_files(
         max_rejects=max_rejects,
         allow_rejects=allow_rejects,
         allow_truncated=allow_truncated,
+        require_dns=require_dns,
         ignore=frozenset(ignore),
         threads=threads,
         memory=memory,
@@ -103,7 +109,16 @@ def classify_files(
     named = [inputs] if isinstance(inputs, (str, os.PathLike)) else inputs
     names = [os.fspath(name) for name in named]
     sources = expand_inputs(names, limits=limits, allow_duplicates=allow_duplicates)
-    others = (tenant.path if tenant else None, dns.path if dns else None, rules if isinstance(rules, str) else None)
+    if require_dns and dns is None:
+        raise UsageError("nobody is asked", key="require_dns", found="no dns", expected="a snapshot or live DNS")
+    snapshot = dns if isinstance(dns, Snapshot) else None
+    live = (
+        None
+        if dns is None or isinstance(dns, Snapshot)
+        else Prefetch(dns.resolve, name=dns.name, resolvers=dns.resolvers)
+    )
+    kept = None if dns is None else dns.path
+    others = (tenant.path if tenant else None, kept, rules if isinstance(rules, str) else None)
     check_places(sources, os.fspath(out), None if rejects is None else os.fspath(rejects), others)
     # Folding breaks ties by input name, so the output may not depend on the order in which they were named.
     sources.sort(key=lambda source: source.name)
@@ -111,7 +126,7 @@ def classify_files(
         if tenant is not None:
             raise UsageError("learn_accepted takes the place of a tenant file", expected="one of the two")
         tenant = learned_tenant(sources, options)
-    verdicts = VerdictSource(tenant=tenant, dns=dns, rules=rules, compare=tuple(compare), assume=assume)
+    verdicts = VerdictSource(tenant=tenant, dns=snapshot, live=live, rules=rules, compare=tuple(compare), assume=assume)
     output = open_output(out, to, raw_csv=raw_csv)
     job = _Job(sources, output, verdicts, options, None if rejects is None else Path(rejects), progress)
     try:
@@ -150,6 +165,9 @@ class _Job:
         if len(self._failures) == len(self._sources) and not self._options.allow_truncated:
             raise next(iter(self._failures.values()))
         self._check_accounting()
+        undecided, names = self._verdicts.undecided()
+        if self._options.require_dns and undecided:
+            raise DnsIncompleteError(undecided, names)
         return self._publish()
 
     def abort(self) -> None:

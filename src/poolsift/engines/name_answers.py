@@ -33,8 +33,6 @@ _FLEETING: Final = frozenset(
         Reason.MALFORMED, Reason.MISMATCH, Reason.EMPTY_REPLY, Reason.LAME, Reason.UNCONFIRMED,
     }
 )  # fmt: skip
-#: Seconds before names that stayed unknown are asked once more: a failure is remembered at least one.
-RECHECK_AFTER: Final = 5.0
 
 
 class Asker(Protocol):
@@ -46,19 +44,21 @@ class Asker(Protocol):
 
 @dataclass
 class Tally:
-    """Counts of one run, ready for JSON."""
+    """How many names came to what: it resolves, neither A nor MX (confirmed), unknown and invalid by reason."""
 
     names: int = 0
-    asked: int = 0
-    from_cache: int = 0
     resolves: int = 0
-    neither: int = 0  #: neither A nor MX, confirmed
+    neither: int = 0
     unknown: Counter[str] = field(default_factory=Counter)
     invalid: Counter[str] = field(default_factory=Counter)
-    stale: int = 0
 
-    def add(self, answers: Mapping[str, Answer]) -> None:
-        """Count one name by what its answers decide."""
+    def counting(self, rows: Iterable[tuple[str, dict[str, Answer]]]) -> Iterator[tuple[str, dict[str, Answer]]]:
+        """The same rows; each is counted as it passes."""
+        for name, answers in rows:
+            self._add(answers)
+            yield name, answers
+
+    def _add(self, answers: Mapping[str, Answer]) -> None:
         held = [answers[rdtype] for rdtype in ("MX", "A") if rdtype in answers]
         self.names += 1
         if any(answer.status is AnswerStatus.PRESENT for answer in held):
@@ -72,45 +72,39 @@ class Tally:
 
 
 class NameAnswers:
-    """One run over a set of names; ``asker`` None asks nobody (offline)."""
+    """What one run asks and learns; ``asker`` None asks nobody (offline).
+
+    ``asked`` and ``from_cache`` count names, ``stale`` answers of before that stood in for failures.
+    """
 
     def __init__(
         self,
-        names: NameSet,
         cache: DnsCache,
         asker: Asker | None,
         *,
-        need: str = "verdict",
-        recheck_after: float = RECHECK_AFTER,
+        recheck_after: float,
         progress: Progress | None = None,
     ) -> None:
-        self._names = names
         self._cache = cache
         self._asker = asker
-        self._need = need
         self._recheck_after = recheck_after
         self._progress = progress
         self._done = 0
         self._fleeting = 0
-        self.tally = Tally()
+        self.asked = 0
+        self.from_cache = 0
+        self.stale = 0
 
-    def ask(self) -> None:
+    def ask(self, names: NameSet, need: str) -> None:
         """Bring every name to an answer in the cache; names that stayed unknown are asked once more at the end."""
-        if self._asker is None:
+        if self._asker is None or not len(names):
             return
         try:
-            self._pass(self._names, self._need)
+            self._pass(names, need)
             if self._fleeting:
                 time.sleep(self._recheck_after)
-                self._done = 0
-                self._pass(self._names, self._need, again=True)
+                self._pass(names, need, again=True)
         finally:
-            self._cache.commit()
-
-    def ask_addresses(self, hosts: NameSet) -> None:
-        """A and AAAA of mail hosts, into the cache."""
-        if self._asker is not None:
-            self._pass(hosts, "addresses")
             self._cache.commit()
 
     def answers_of(self, names: NameSet, need: str) -> Iterator[tuple[str, dict[str, Answer]]]:
@@ -131,17 +125,17 @@ class NameAnswers:
         for rdtype, old in stale.items():
             if rdtype in used and used[rdtype].status is AnswerStatus.UNKNOWN:
                 used[rdtype] = old
-                self.tally.stale += 1
+                self.stale += 1
         return used or {"A" if need == "addresses" else "MX": unknown(Reason.OFFLINE)}
 
     def _pass(self, names: NameSet, need: str, *, again: bool = False) -> None:
         assert self._asker is not None
-        self._fleeting = 0
+        self._fleeting = self._done = 0
         total = len(names)
 
         def finished(inquiry: Inquiry) -> None:
             self._cache.put(inquiry.news)
-            self.tally.asked += not again
+            self.asked += not again
             self._fleeting += _is_fleeting(inquiry.answers)
             self._advance(total)
 
@@ -159,7 +153,7 @@ class NameAnswers:
                 if unaskable(name) is None and inquiry.next_step() is not None:
                     yield inquiry
                 else:
-                    self.tally.from_cache += bool(known) and not again
+                    self.from_cache += bool(known) and not again
                     self._advance(total)
 
     def _advance(self, total: int) -> None:

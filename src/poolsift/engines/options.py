@@ -34,6 +34,7 @@ class RunOptions:
     max_rejects: int | None = None
     allow_rejects: bool = False
     allow_truncated: bool = False
+    require_dns: bool = False
     ignore: frozenset[str] = frozenset()
     threads: int = 1
     memory: int = 1 << 30

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from poolsift.analysis.summary import Summary
 from poolsift.classifier import Classifier
+from poolsift.engines.undecided import UndecidedNames
+from poolsift.errors import UsageError
 from poolsift.rules import newest
 from poolsift.verdicts import compare_column
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from poolsift.dns.snapshot import Snapshot
     from poolsift.domain_facts import DomainFacts
+    from poolsift.engines.prefetch import Prefetch
     from poolsift.evidence import Fact, Known
     from poolsift.rules import Profile
     from poolsift.tenant import Tenant
@@ -32,7 +36,10 @@ _MAX_NAMES = 2_000_000
 
 
 class VerdictSource:
-    """A classifier that always compares with the newest profile too, and one memo of names a thread."""
+    """A classifier that always compares with the newest profile too, and one memo of names a thread.
+
+    DNS answers come from the snapshot ``dns``, or while the run goes on through ``live``, or are not used.
+    """
 
     def __init__(
         self,
@@ -42,19 +49,50 @@ class VerdictSource:
         rules: str | Profile,
         compare: tuple[str, ...],
         assume: Mapping[Fact, Known] | str | None,
+        live: Prefetch | None = None,
     ) -> None:
+        if dns is not None and live is not None:
+            raise UsageError("DNS answers come from a snapshot or live", found="both", expected="one of the two")
         self._newest = newest()
         compared = tuple(dict.fromkeys((*compare, self._newest)))
-        self._classifier = Classifier(tenant, dns=dns, rules=rules, compare=compared, assume=assume)
+        answers = dns if live is None else live.table
+        self._classifier = Classifier(tenant, dns=answers, rules=rules, compare=compared, assume=assume)
         self._hidden = None if self._newest in compare else compare_column(self._newest)
         self._tenant = tenant
         self._dns = dns
+        self._live = live
+        self._undecided = UndecidedNames()
         self._memos = threading.local()
 
     def ordered(
         self, batches: Iterable[pa.RecordBatch], threads: int
     ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-        """Each batch with its verdicts, in the order in which the batches came."""
+        """Each batch with its verdicts, in the order in which the batches came. One such stream at a time."""
+        self._undecided = UndecidedNames()
+        if self._live is None:
+            yield from self._counted(self._classified_in_order(batches, threads))
+            return
+        with closing(self._live.batches(batches)) as answered:
+            yield from self._counted(self._classified_in_order(answered, threads))
+
+    def undecided(self) -> tuple[int, int]:
+        """Of the sender domains of the last ``ordered``: those DNS could not decide, and all; (0, 0) with DNS off.
+
+        Exact up to two million names, from then on "at least".
+        """
+        return self._undecided.counts()
+
+    def _counted(
+        self, classified: Iterable[tuple[pa.RecordBatch, pa.RecordBatch]]
+    ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+        for batch, verdicts in classified:
+            if self._classifier.dns is not None:
+                self._undecided.add(verdicts)
+            yield batch, verdicts
+
+    def _classified_in_order(
+        self, batches: Iterable[pa.RecordBatch], threads: int
+    ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
         if threads == 1:
             for batch in batches:
                 yield batch, self._classified(batch)
@@ -81,12 +119,14 @@ class VerdictSource:
 
     def description(self) -> dict[str, Any]:
         """What decides the verdicts, for the manifest."""
+        live = {} if self._live is None else {"dns_live": self._live.description()}
         return {
             "rules": self._classifier.rules.name,
             "compared": [profile.name for profile in self._classifier.compare],
             "assumed": self._assumed(),
             "dns": self._dns_name(),
             "dns_sha256": None if self._dns is None else self._dns.sha256,
+            **live,
             "tenant_file": None if self._tenant is None else self._tenant.path,
         }
 
@@ -94,6 +134,8 @@ class VerdictSource:
         return {fact.value: value.word for fact, value in self._classifier.assume.items()}
 
     def _dns_name(self) -> str:
+        if self._live is not None:
+            return self._live.name
         return "off" if self._dns is None else self._dns.path or "snapshot"
 
     def _classified(self, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -46,6 +46,12 @@ def expand_inputs(
     return found
 
 
+def is_remote(argument: str) -> bool:
+    """Whether an argument names a place that only the network reaches."""
+    match = _URL.match(argument)
+    return match is not None and match[1].lower() != "file"
+
+
 def _local(argument: str) -> Sequence[str]:
     if os.path.isdir(argument):
         files = sorted(_files_below(argument))

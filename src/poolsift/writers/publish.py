@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 
 MANIFEST: Final = "manifest.json"
 REJECTS: Final = "rejects.ndjson"
+#: What blocklists say of the output's addresses; of another run's, once the output is replaced.
+BLOCKLISTS: Final = "blocklists.parquet"
 
-_OURS: Final = re.compile(r"part-\d{5,}\.(parquet|arrow|ndjson|csv)|manifest\.json|rejects\.ndjson|\.lock|\.tmp-.*")
+_OURS: Final = re.compile(
+    r"part-\d{5,}\.(parquet|arrow|ndjson|csv)|manifest\.json|rejects\.ndjson|blocklists\.parquet|\.lock|\.tmp-.*"
+)
 
 
 class _OpenPart:
@@ -243,6 +247,7 @@ class DirectoryOutput(_FileOutput):
         for entry in self._directory.glob("part-*"):
             if entry.name not in kept:
                 entry.unlink()
+        (self._directory / BLOCKLISTS).unlink(missing_ok=True)
 
 
 class SingleFileOutput(_FileOutput):
@@ -270,5 +275,5 @@ class SingleFileOutput(_FileOutput):
             str(self._directory / self._name),
         )
 
-    def _remove_stale(self, kept: set[str]) -> None:
-        """There is only one part."""
+    def _remove_stale(self, kept: set[str]) -> None:  # noqa: ARG002 - there is only one part
+        (self._directory / f"{self._name}.{BLOCKLISTS}").unlink(missing_ok=True)

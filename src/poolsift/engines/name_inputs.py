@@ -1,0 +1,167 @@
+"""Names from files, for the DNS to be asked about: canonical, refused where they are none, every row accounted for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from poolsift.dns.answers import Reason
+from poolsift.dns.names import unaskable
+from poolsift.domain_facts import canonical_domain, canonical_domains
+from poolsift.engines.name_rows import OTHER_KIND, NameRow, name_rows
+from poolsift.errors import InputError, LimitError, RejectLimitError
+from poolsift.readers.inputs import expand_inputs
+from poolsift.readers.rejects import FileReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from poolsift.readers.rejects import Reject
+    from poolsift.readers.source import Source, SourceLimits
+
+#: The code of a row that names no domain.
+NOT_A_NAME: Final = "not_a_name"
+
+_BATCH_NAMES: Final = 8_192
+#: More characters never make a name of 253 bytes with its trailing dot: A-labels are longer than what they stand for.
+_MAX_NAME: Final = 254
+
+
+class NameInputs:
+    """Files, globs, directories, URLs or ``-``, read once; iterating gives canonical names in batches, some twice.
+
+    Afterwards ``rows`` = ``names`` + ``other_rows`` (of another kind, such as SPF tuples of a survey) + ``rejects``.
+    ``sink`` takes each rejected row. Names that must not be asked are given like the others and counted by reason in
+    ``unaskable``. An input that breaks off gives what it held and is listed in ``failures``: one name too many does
+    no harm. Raises RejectLimitError; UsageError for names of files; the first InputError when every input broke off.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[str],
+        *,
+        sink: Callable[[Reject], None] | None = None,
+        max_rejects: int | None = None,
+        allow_truncated: bool = False,
+        allow_duplicates: bool = False,
+        limits: SourceLimits | None = None,
+    ) -> None:
+        self.sources = expand_inputs(inputs, limits=limits, allow_duplicates=allow_duplicates)
+        self.sink = sink
+        self._max_rejects = max_rejects
+        self._allow_truncated = allow_truncated
+        self.reports: list[FileReport] = []
+        self.failures: list[InputError] = []
+        self.names = 0
+        self.rejects = 0
+        self.unaskable: Counter[str] = Counter()
+
+    @property
+    def rows(self) -> int:
+        """Rows read; comments, blank lines and headers are none."""
+        return sum(report.rows for report in self.reports)
+
+    @property
+    def other_rows(self) -> int:
+        """Rows that name something else than a domain to be asked about."""
+        return sum(report.skipped[OTHER_KIND] for report in self.reports)
+
+    @property
+    def truncated(self) -> bool:
+        """Whether an input broke off or ends inside its last row."""
+        return bool(self.failures) or any(report.truncated for report in self.reports)
+
+    def exit_code(self, *, allow_rejects: bool = False) -> int:
+        """5 where an input was damaged, else 3 where rows were rejected, else 0; less what is allowed."""
+        if self.truncated and not self._allow_truncated:
+            return InputError.exit_code
+        return 3 if self.rejects and not allow_rejects else 0
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for source in self.sources:
+            report = FileReport(source.name, self._take_reject)
+            self.reports.append(report)
+            try:
+                yield from self._batches(source, report)
+                source.check_unchanged()
+                if not report.rows:
+                    report.note("the file names nothing")
+            except InputError as error:
+                self.failures.append(error)
+            finally:
+                source.close()
+        if len(self.failures) == len(self.sources) and not self._allow_truncated:
+            raise self.failures[0]
+
+    def _batches(self, source: Source, report: FileReport) -> Iterator[list[str]]:
+        """The names of one input; when it turns out damaged, what was read before is given first."""
+        failure: InputError | LimitError | None = None
+        pending: list[NameRow] = []
+        try:
+            for row in name_rows(source, report):
+                pending.append(row)
+                if len(pending) == _BATCH_NAMES:
+                    full, pending = pending, []
+                    yield self._accepted(full, report)
+        except (InputError, LimitError) as error:
+            failure = error
+        if pending:
+            yield self._accepted(pending, report)
+        if failure is not None:
+            raise failure
+
+    def _accepted(self, rows: list[NameRow], report: FileReport) -> list[str]:
+        """The canonical names among the rows; the others are rejected."""
+        accepted = []
+        for row, name in zip(rows, _canonical(rows), strict=True):
+            reason = None if name is None else unaskable(name)
+            if name is None or reason is Reason.LITERAL:
+                report.reject(
+                    row=row.row, line=row.line, byte_offset=row.offset, field=row.field, code=NOT_A_NAME,
+                    message=f"found {_found(row.value)}, expected a domain name", raw=row.raw or _raw(row.value),
+                )  # fmt: skip
+                continue
+            if reason is not None:
+                self.unaskable[reason] += 1
+            accepted.append(name)
+        self.names += len(accepted)
+        return accepted
+
+    def _take_reject(self, reject: Reject) -> None:
+        self.rejects += 1
+        if self.sink is not None:
+            self.sink(reject)
+        if self._max_rejects is not None and self.rejects > self._max_rejects:
+            last = f"{reject.input} row {reject.row}: {reject.code}"
+            raise RejectLimitError(self.rejects, self._max_rejects, last)
+
+
+def _canonical(rows: list[NameRow]) -> Iterable[str | None]:
+    """The canonical name of each row, None where it holds no name."""
+    values = [row.value for row in rows]
+    texts = [value for value in values if isinstance(value, str)]
+    if len(texts) == len(values):
+        names = canonical_domains(texts)
+        # A line end inside a value would make two names of one.
+        if names is not None and len(names) == len(values):
+            return names
+    return map(_canonical_value, values)
+
+
+def _canonical_value(value: object) -> str | None:
+    return canonical_domain(value) if isinstance(value, str) and len(value) <= _MAX_NAME else None
+
+
+def _found(value: object) -> str:
+    """A value for a message, which must not tell addresses."""
+    if isinstance(value, str) and "@" in value:
+        return "an e-mail address"
+    if value is None or value == "":
+        return "nothing"
+    shown = repr(value)
+    return shown if len(shown) <= 80 else shown[:77] + "..."
+
+
+def _raw(value: object) -> bytes:
+    """The bytes of a value whose file has no lines."""
+    return value.encode() if isinstance(value, str) else b""

@@ -1,0 +1,240 @@
+"""``resolve`` as a whole: names in, a published DNS snapshot out."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from poolsift.dns.cache import DnsCache
+from poolsift.dns.servers import view_of
+from poolsift.dns.snapshot_writer import SnapshotWriter
+from poolsift.engines.asking import LocalAsker
+from poolsift.engines.asking_processes import ProcessAsker
+from poolsift.engines.name_answers import NameAnswers, Tally, mail_hosts, merged
+from poolsift.engines.name_inputs import NameInputs
+from poolsift.engines.name_set import NameSet
+from poolsift.engines.places import check_places
+from poolsift.errors import DnsIncompleteError, UsageError, nearest
+from poolsift.writers.durable import Lock
+from poolsift.writers.publish import REJECTS
+from poolsift.writers.reject_file import RejectFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from poolsift.dns.answers import Answer
+    from poolsift.dns.engine import EngineStats
+    from poolsift.dns.servers import Server
+    from poolsift.errors import InputError
+    from poolsift.readers.source import SourceLimits
+    from poolsift.tenant import Tenant
+
+    Progress = Callable[[int, int], None]
+    Rows = Iterator[tuple[str, dict[str, Answer]]]
+
+#: ``verdict``: what decides whether a name resolves; ``full``: MX and A of every name.
+NEEDS: Final = ("verdict", "full")
+_VERSIONS: Final = ("poolsift", "aiodns", "pycares", "dnspython", "idna")
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveResult:
+    """How a run ended: counts ready for JSON, the exit code, inputs that broke off, what people should know."""
+
+    summary: dict[str, Any]
+    exit_code: int
+    failures: tuple[InputError, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveOptions:
+    """Everything about a run but its names and its output.
+
+    ``servers``: whom to ask. ``cache``: a file, None for memory only. ``max_stale`` in seconds. ``offline`` asks
+    nobody: what the cache does not hold fresh is unknown. ``require_dns``: unknown names end the run without a
+    snapshot. ``processes`` share the rate. ``recheck_after``: seconds before unknown names are asked once more.
+    """
+
+    servers: Sequence[Server]
+    need: str = "verdict"
+    cache: str | None = None
+    max_stale: float = 0.0
+    rate: float = 500.0
+    timeout: float = 2.0
+    attempts: int = 3
+    concurrency: int = 300
+    zone_cap: int = 1_000
+    processes: int = 1
+    offline: bool = False
+    require_dns: bool = False
+    recheck_after: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.need not in NEEDS:
+            close = nearest(self.need, NEEDS)
+            raise UsageError("unknown", key="need", found=self.need, expected=" or ".join(NEEDS), nearest=close)
+        if not self.servers and not self.offline:
+            raise UsageError("nobody to ask", key="servers", expected="a resolver, or offline")
+
+    def asker(self) -> LocalAsker | ProcessAsker:
+        """Whoever asks."""
+        engine = {"timeout": self.timeout, "attempts": self.attempts, "concurrency": self.concurrency}
+        if self.processes > 1:
+            return ProcessAsker(
+                self.servers, processes=self.processes, rate=self.rate, zone_cap=self.zone_cap, **engine
+            )
+        return LocalAsker(self.servers, rate=self.rate, zone_cap=self.zone_cap, **engine)
+
+
+def resolve_names(
+    inputs: Iterable[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    options: ResolveOptions,
+    tenant: Tenant | None = None,
+    max_rejects: int | None = None,
+    allow_rejects: bool = False,
+    allow_truncated: bool = False,
+    allow_duplicates: bool = False,
+    limits: SourceLimits | None = None,
+    progress: Progress | None = None,
+) -> ResolveResult:
+    """Ask about every name of ``inputs`` (see NameInputs) once, and write the snapshot ``out``.
+
+    The accepted domains of ``tenant`` are asked for MX and A whatever the need, their mail hosts for A and AAAA.
+    ``progress(done, total)`` gets names. Rejected rows go to ``OUT.rejects.ndjson``. Raises PoolsiftError; then no
+    snapshot is written, but everything learned stays in the cache.
+    """
+    path = os.fspath(out)
+    names = NameInputs(
+        [os.fspath(one) for one in inputs],
+        max_rejects=max_rejects,
+        allow_truncated=allow_truncated,
+        allow_duplicates=allow_duplicates,
+        limits=limits,
+    )
+    check_places(names.sources, path, None, (tenant.path if tenant else None, options.cache))
+    with ExitStack() as stack:
+        lock = Lock(Path(path).absolute().with_name(f".{Path(path).name}.lock"))
+        stack.callback(lock.release)
+        job = _Job(names, path, options, tenant, progress, stack)
+        return job.run(allow_rejects)
+
+
+class _Job:
+    def __init__(
+        self,
+        inputs: NameInputs,
+        path: str,
+        options: ResolveOptions,
+        tenant: Tenant | None,
+        progress: Progress | None,
+        stack: ExitStack,
+    ) -> None:
+        self._inputs = inputs
+        self._path = path
+        self._options = options
+        self._progress = progress
+        self._started = datetime.now(UTC)
+        self._rejects = RejectFile(Path(f"{path}.{REJECTS}"))
+        stack.callback(self._rejects.reset)
+        directory = str(Path(path).absolute().parent)
+        # Accepted domains need more than the others, and mail hosts other types: a set for each.
+        self._names = stack.enter_context(NameSet(directory))
+        self._accepted = stack.enter_context(NameSet(directory))
+        self._hosts = stack.enter_context(NameSet(directory))
+        self._accepted.add(sorted({name for entry in tenant.tenants for name in entry.accepted} if tenant else ()))
+        self._cache = stack.enter_context(
+            DnsCache.open(options.cache, view=view_of(options.servers), max_stale=options.max_stale)
+        )
+        self._stack = stack
+
+    def run(self, allow_rejects: bool) -> ResolveResult:
+        self._inputs.sink = self._rejects
+        for batch in self._inputs:
+            self._names.add(batch)
+        asker = None if self._options.offline else self._options.asker()
+        if asker is not None:
+            self._stack.enter_context(asker)
+        job = NameAnswers(
+            self._cache,
+            asker,
+            recheck_after=self._options.recheck_after,
+            progress=self._progress,
+        )
+        job.ask(self._names, self._options.need)
+        job.ask(self._accepted, "full")
+        self._hosts.add(mail_hosts(job.answers_of(self._accepted, "full")))
+        job.ask(self._hosts, "addresses")
+        warnings = [] if asker is None else list(asker.warnings)
+        tally = Tally()
+        sha256 = self._publish(job, tally)
+        rejects = self._rejects.publish()
+        return ResolveResult(
+            self._summary(job, tally, None if asker is None else asker.stats, sha256, rejects),
+            self._inputs.exit_code(allow_rejects=allow_rejects),
+            tuple(self._inputs.failures),
+            tuple(warnings + self._cache.warnings),
+        )
+
+    def _publish(self, job: NameAnswers, tally: Tally) -> str:
+        """Write the snapshot, unless a name is unknown that must not be."""
+        main = tally.counting(job.answers_of(self._names, self._options.need))
+        rows = merged(merged(main, job.answers_of(self._accepted, "full")), job.answers_of(self._hosts, "addresses"))
+        writer = SnapshotWriter(self._path, self._manifest())
+        try:
+            for name, answers in rows:
+                writer.add(name, answers)
+            if self._options.require_dns and tally.unknown:
+                raise DnsIncompleteError(tally.unknown.total(), tally.names)
+        except BaseException:
+            writer.abandon()
+            raise
+        return writer.finish()
+
+    def _manifest(self) -> dict[str, str]:
+        return {
+            "resolvers": view_of(self._options.servers),
+            "need": self._options.need,
+            "started": self._started.isoformat(timespec="seconds"),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            **{f"version_{name}": version(name) for name in _VERSIONS},
+        }
+
+    def _summary(
+        self, job: NameAnswers, tally: Tally, stats: EngineStats | None, sha256: str, rejects: Any
+    ) -> dict[str, Any]:
+        asked = {"queries": 0, "confirmations": 0, "retries": 0}
+        if stats is not None:
+            asked = {"queries": stats.queries, "confirmations": stats.confirmations, "retries": stats.retries}
+        return {
+            "snapshot": self._path,
+            "sha256": sha256,
+            "resolvers": [] if self._options.offline else [str(server) for server in self._options.servers],
+            "cache": self._cache.path,
+            "rows": {
+                "read": self._inputs.rows,
+                "names": self._inputs.names,
+                "other": self._inputs.other_rows,
+                "rejected": self._inputs.rejects,
+            },
+            "rejects": None if rejects is None else str(Path(self._path).with_name(rejects.name)),
+            "names": tally.names,
+            "resolves": tally.resolves,
+            "neither": tally.neither,
+            "unknown": dict(tally.unknown.most_common()),
+            "invalid": dict(tally.invalid.most_common()),
+            "stale": job.stale,
+            "from_cache": job.from_cache,
+            "asked": job.asked,
+            **asked,
+            "accepted_domains": len(self._accepted),
+            "mail_hosts": len(self._hosts),
+            "seconds": (datetime.now(UTC) - self._started).total_seconds(),
+        }
