@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 SEED = 20260701
+WORKLOADS = ["W1", "W12", "D1", "D1M"]
 
 
 def machine() -> dict[str, str]:
@@ -46,7 +47,11 @@ def run(name: str, *, smoke: bool) -> dict[str, Any]:
         from benchmarks import d1
 
         return d1.run(10_000, 2) if smoke else d1.run(100_000, 5)
-    raise SystemExit(f"unknown workload {name}: known are W1, W12 and D1")
+    if name == "D1M":
+        from benchmarks import d1_memory
+
+        return d1_memory.run((5_000, 20_000) if smoke else (100_000, 1_000_000))
+    raise SystemExit(f"unknown workload {name}: known are {', '.join(WORKLOADS)}")
 
 
 def failed(figures: dict[str, Any]) -> bool:
@@ -57,7 +62,7 @@ def failed(figures: dict[str, Any]) -> bool:
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("ids", nargs="*", default=["W1", "W12", "D1"])
+    parser.add_argument("ids", nargs="*", default=WORKLOADS)
     parser.add_argument("--smoke", action="store_true", help="small data; fail on the gates")
     parser.add_argument("--json", metavar="FILE", help="store the figures")
     options = parser.parse_args()

@@ -21,7 +21,10 @@ FLOORS = {
     "demo": 4, "cli": 5, "__main__": 5,
 }  # fmt: skip
 # modules of floor 2 that live in a folder of floor 3: they decide, the others there do the I/O
-LOWER = {"dns.answers": 2}
+LOWER = {
+    f"dns.{name}": 2
+    for name in ("answers", "names", "judge", "inquiry", "pacing", "zones", "cache_entry", "blocklist")
+}
 
 
 def floor_of(dotted: str) -> int | None:

@@ -9,6 +9,7 @@ import click
 
 from poolsift.cli.completing import PATH
 from poolsift.cli.dns_options import resolver_options, servers
+from poolsift.cli.printing import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,20 +53,11 @@ def command(
     for line in (*warnings, *_warnings(summary)):
         print(f"warning: {line}", file=sys.stderr)
     if as_json:
-        _print_json(summary)
+        print_json(summary)
     elif not quiet:
         click.echo("\n".join(table_lines(summary)))
     if not quiet:
         print("\n".join((*_remarks(summary), f"{path} written")), file=sys.stderr)
-
-
-def _print_json(summary: Mapping[str, Any]) -> None:
-    import orjson
-
-    from poolsift.writers.destination import standard_output
-
-    with standard_output() as out:
-        out.write(orjson.dumps(summary, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def table_lines(summary: Mapping[str, Any]) -> Iterator[str]:

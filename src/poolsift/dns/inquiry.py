@@ -141,3 +141,26 @@ def settled_types(need: str, answers: Mapping[str, Answer]) -> tuple[str, ...]:
         elif step.confirms:
             break
     return tuple(sorted(used))
+
+
+def counting(answers: Mapping[str, Answer]) -> dict[str, Answer]:
+    """The answers of one name, with no pair of absences among them that a second query did not confirm.
+
+    Whatever answers come from (several runs, a cache, stale ones), this is the last gate before a verdict.
+    """
+    pair = [answers[rdtype] for rdtype in ("MX", "A") if rdtype in answers]
+    counted = dict(answers)
+    if len(pair) == 2 and all(one.status is _ABSENT for one in pair):
+        for rdtype in ("MX", "A"):
+            one = answers[rdtype]
+            if not one.confirmed:
+                counted[rdtype] = unknown(Reason.UNCONFIRMED, one.asked_at, one.ttl)
+    return counted
+
+
+def with_stale(answers: Mapping[str, Answer], stale: Mapping[str, Answer]) -> dict[str, Answer]:
+    """The answers, and where one could not be found out now, what was known before (RFC 8767), marked."""
+    return {
+        rdtype: replace(stale[rdtype], reason=Reason.STALE) if one.status is _UNKNOWN and rdtype in stale else one
+        for rdtype, one in answers.items()
+    }

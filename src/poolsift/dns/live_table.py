@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from poolsift._native.nouns import DnsTable
-from poolsift.dns.answers import Answer, AnswerStatus, Reason, unknown
+from poolsift.dns.answers import Answer, Reason, unknown
+from poolsift.dns.inquiry import counting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,16 +58,7 @@ class LiveTable:
 
 
 def _counting(types: Mapping[str, Answer]) -> dict[str, Answer]:
-    """The answers of one name, with no pair of absences among them that a second query did not confirm."""
+    """The answers of one name as they count; a name without any is unknown."""
     if "A" not in types and "MX" not in types:
         return {**types, "MX": _NEVER_CAME, "A": _NEVER_CAME}
-    pair = [types[rdtype] for rdtype in ("MX", "A") if rdtype in types]
-    absent = len(pair) == 2 and all(answer.status is AnswerStatus.ABSENT for answer in pair)
-    if not absent or all(answer.confirmed for answer in pair):
-        return dict(types)
-    doubted = {
-        rdtype: unknown(Reason.UNCONFIRMED, types[rdtype].asked_at, types[rdtype].ttl)
-        for rdtype in ("MX", "A")
-        if not types[rdtype].confirmed
-    }
-    return {**types, **doubted}
+    return counting(types)

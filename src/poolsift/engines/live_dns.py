@@ -6,9 +6,8 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
-from poolsift.dns.answers import AnswerStatus
 from poolsift.dns.cache import DnsCache
-from poolsift.dns.inquiry import Inquiry
+from poolsift.dns.inquiry import Inquiry, with_stale
 from poolsift.dns.live import open_engine
 from poolsift.dns.servers import Server, view_of
 from poolsift.errors import UsageError
@@ -112,15 +111,5 @@ class LiveDns:
             (one for one in inquiries if one.next_step() is not None), lambda one: self._cache.put(one.news)
         )
         answers = {one.name: one.answers for one in inquiries}
-        if self._max_stale:
-            _fill_from_stale(answers, self._cache.stale(names))
-        return answers
-
-
-def _fill_from_stale(answers: Answers, stale: Answers) -> None:
-    """What could not be found out now, as it was known before (RFC 8767)."""
-    for name, old in stale.items():
-        for rdtype, answer in old.items():
-            now = answers[name].get(rdtype)
-            if now is not None and now.status is AnswerStatus.UNKNOWN:
-                answers[name][rdtype] = answer
+        stale = self._cache.stale(names)
+        return {name: with_stale(types, stale.get(name, {})) for name, types in answers.items()}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from poolsift.dns.answers import Answer, AnswerStatus, Reason, unknown
-from poolsift.dns.inquiry import Inquiry, settled_types
+from poolsift.dns.inquiry import Inquiry, counting, settled_types, with_stale
 from poolsift.dns.names import unaskable
 
 if TYPE_CHECKING:
@@ -121,11 +121,9 @@ class NameAnswers:
         reason = unaskable(name)
         if reason is not None:
             return dict.fromkeys(("A", "MX"), Answer(AnswerStatus.INVALID, reason=reason))
-        used = {rdtype: held[rdtype] for rdtype in settled_types(need, held)}
-        for rdtype, old in stale.items():
-            if rdtype in used and used[rdtype].status is AnswerStatus.UNKNOWN:
-                used[rdtype] = old
-                self.stale += 1
+        found = {rdtype: held[rdtype] for rdtype in settled_types(need, held)}
+        used = counting(with_stale(found, stale))
+        self.stale += sum(one.reason == Reason.STALE for one in used.values())
         return used or {"A" if need == "addresses" else "MX": unknown(Reason.OFFLINE)}
 
     def _pass(self, names: NameSet, need: str, *, again: bool = False) -> None:
