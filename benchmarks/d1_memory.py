@@ -16,9 +16,8 @@ GOAL = 300.0
 
 CHILD = """
 import json, resource, sys, time
-from poolsift.dns.servers import Server
-from poolsift.engines.resolving import ResolveOptions, resolve_names
-options = ResolveOptions(servers=[Server("127.0.0.1", int(sys.argv[1]))], cache=sys.argv[4], rate=0, zone_cap=0)
+from poolsift import ResolveOptions, resolve_names
+options = ResolveOptions(resolvers=["127.0.0.1:" + sys.argv[1]], cache=sys.argv[4], rate=0, zone_cap=0)
 started = time.perf_counter()
 result = resolve_names([sys.argv[2]], sys.argv[3], options=options)
 assert not result.summary["unknown"], result.summary

@@ -33,8 +33,8 @@ ZONES = {
     **works("bl.example"),
     "2.1.107.40.bl.example": {"A": ["127.0.0.4", "127.0.0.2"], "TXT": ['"see https://bl.example/40.107.1.2"']},
     **works("six.example", ipv6=True),
-    f"{OF_SIX}.six.example": {"A": ["127.0.0.3"], "TXT": "servfail"},
-    "1.1.100.52.six.example": "servfail",
+    f"{OF_SIX}.six.example": {"A": ["127.0.0.3"], "TXT": "nodata"},
+    "1.1.100.52.six.example": {"A": ["127.255.255.254"]},
 }
 
 
@@ -85,7 +85,7 @@ def test_each_address_and_zone_has_a_row(out, server):
         (CLEAN, "bl.example", False, "nxdomain", [], None, 1, ["normal"]),
         (CLEAN, "six.example", False, "nxdomain", [], None, 1, ["normal"]),
         (HIGH_RISK, "bl.example", False, "nxdomain", [], None, 1, ["high_risk"]),
-        (HIGH_RISK, "six.example", None, "servfail", [], None, 1, ["high_risk"]),
+        (HIGH_RISK, "six.example", None, "refused_by_zone", ["127.255.255.254"], None, 1, ["high_risk"]),
         (SIX, "bl.example", None, "no_ipv6", [], None, 1, ["relay"]),
         (SIX, "six.example", True, None, ["127.0.0.3"], None, 1, ["relay"]),
     ] == [tuple(row.values()) for row in rows(result.path)]
@@ -103,7 +103,7 @@ def test_the_summary_counts_addresses_by_zone_and_pool(out, server):
             "zone": "six.example",
             "problem": None,
             "ipv6_reason": None,
-            "unknown": {"servfail": 1},
+            "unknown": {"refused_by_zone": 1},
             "pools": {
                 "high_risk": {"addresses": 1, "listed": 0, "not_listed": 0, "unknown": 1},
                 "normal": {"addresses": 2, "listed": 0, "not_listed": 2, "unknown": 0},

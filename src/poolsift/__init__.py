@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from poolsift.classifier import Classifier
     from poolsift.dns.snapshot import Snapshot
     from poolsift.domain_facts import DomainFacts
+    from poolsift.engines.live_dns import LiveDns
     from poolsift.engines.local import classify_files
+    from poolsift.engines.resolving import ResolveOptions, resolve_names
+    from poolsift.engines.survey import survey_files
     from poolsift.errors import (
         DnsIncompleteError,
         InputError,
@@ -37,11 +40,13 @@ __all__ = [
     "DomainFacts",
     "InputError",
     "LimitError",
+    "LiveDns",
     "LockedError",
     "OutputError",
     "Pool",
     "PoolsiftError",
     "RejectLimitError",
+    "ResolveOptions",
     "RulesError",
     "Snapshot",
     "SnapshotError",
@@ -54,6 +59,8 @@ __all__ = [
     "classify_files",
     "decode_evidence",
     "explain_verdict",
+    "resolve_names",
+    "survey_files",
 ]
 
 _HOMES = {
@@ -62,11 +69,13 @@ _HOMES = {
     "DomainFacts": "domain_facts",
     "InputError": "errors",
     "LimitError": "errors",
+    "LiveDns": "engines.live_dns",
     "LockedError": "errors",
     "OutputError": "errors",
     "Pool": "verdicts",
     "PoolsiftError": "errors",
     "RejectLimitError": "errors",
+    "ResolveOptions": "engines.resolving",
     "RulesError": "errors",
     "Snapshot": "dns.snapshot",
     "SnapshotError": "errors",
@@ -78,6 +87,8 @@ _HOMES = {
     "classify_files": "engines.local",
     "decode_evidence": "evidence",
     "explain_verdict": "explain",
+    "resolve_names": "engines.resolving",
+    "survey_files": "engines.survey",
 }
 
 

@@ -47,7 +47,8 @@ def canonical_domains(names: Sequence[str]) -> list[str] | None:
     plain = text.isascii() and "xn--" not in text and _ASCII_NAMES.fullmatch(text)
     if not plain or max(map(len, names)) > _MAX_NAME:
         return None
-    return text.split("\n")[:-1]
+    canonical = text.split("\n")[:-1]
+    return canonical if len(canonical) == len(names) else None  # a name may hold a line end
 
 
 def _canonical_label(label: str) -> str | None:

@@ -17,13 +17,15 @@ class TinyServer:
     """`zones` is {name: {type: [rdata, ...] or a word}}; a name that is not there does not exist.
 
     Words: `servfail refused` are response codes, `nodata` the absence of the type, `silent` no response at all, also as
-    {name: word}. `everything`: what names that are not there are answered with, A only (a liar). `flags`: added to QR.
+    {name: word}. `everything`: what names that are not there are answered with, of A only (a liar), records or a word. `flags`: added to QR.
+    `refuses`: everything is.
     """
 
     def __init__(self, zones, *, everything=None, flags=dns.flags.RA, tcp=True, udp=True):
         self.zones = zones
         self.everything = everything
         self.flags = flags
+        self.refuses = False
         self.speaks = {"tcp": tcp, "udp": udp}
         self.asked = []
         self._stop = threading.Event()
@@ -92,6 +94,8 @@ class TinyServer:
         said = found if isinstance(found, str | None) else found.get(rdtype, "nodata")
         if said is None and self.everything and rdtype == "A":
             said = self.everything
+        if self.refuses:
+            said = "refused"
         if said == "silent":
             return None
         response = dns.message.make_response(query)

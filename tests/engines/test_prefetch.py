@@ -46,12 +46,27 @@ class ByHand:
         self.futures = []
 
     def __call__(self, names):
+        future = Future()
         self.asked.append(names)
-        self.futures.append(Future())
-        return self.futures[-1]
+        self.futures.append(future)
+        return future
 
     def finish(self, place):
         self.futures[place].set_result({name: answer(name) for name in self.asked[place]})
+
+    def soon(self, asked, *places, then=None):
+        """Once so many look-ups are under way, those at the places are finished, or something else is done."""
+
+        def act():
+            pause = threading.Event()
+            while len(self.futures) < asked:
+                pause.wait(0.001)
+            for place in places:
+                self.finish(place)
+            if then is not None:
+                then()
+
+        threading.Thread(target=act, daemon=True).start()
 
 
 def at_once(names):
@@ -77,14 +92,8 @@ class TestWhoIsAsked:
         """Spellings, both columns, repeats in a batch and between batches under way or answered."""
         batches = [batch("x@A1.example", "y@a1.EXAMPLE.", "z@bücher.example"), batch("x@a1.example", "x@a2.example")]
         stream = Prefetch(by_hand, ahead=3).batches(pulling([], [*batches, *batches]))
-        threading.Timer(0, lambda: None)
-        worker = threading.Thread(target=lambda: list(stream))
-        worker.start()
-        while len(by_hand.asked) < 2:
-            pass
-        by_hand.finish(1)
-        by_hand.finish(0)
-        worker.join()
+        by_hand.soon(2, 1, 0)
+        list(stream)
 
         assert by_hand.asked == [["a1.example", "xn--bcher-kva.example"], ["a2.example"]]
 
@@ -95,12 +104,8 @@ class TestWhoIsAsked:
             {"mail_from": "bad", "header_from": "a@never.example"},
         ]
         stream = Prefetch(by_hand, ahead=1).batches([pa.RecordBatch.from_pylist(rows)])
-        worker = threading.Thread(target=lambda: list(stream))
-        worker.start()
-        while not by_hand.asked:
-            pass
-        by_hand.finish(0)
-        worker.join()
+        by_hand.soon(1, 0)
+        list(stream)
 
         assert by_hand.asked == [["h.example"]]
 
@@ -118,7 +123,7 @@ class TestOrder:
         batches = [batch(f"x@a{number}.example") for number in range(3)]
         read = []
         stream = Prefetch(by_hand, ahead=2).batches(pulling(read, batches))
-        threading.Thread(target=lambda: wait_until(lambda: by_hand.futures) or by_hand.finish(0)).start()
+        by_hand.soon(2, 0)
 
         assert next(stream) is batches[0]
         assert not any(future.done() for future in by_hand.futures[1:])
@@ -128,7 +133,7 @@ class TestOrder:
         """No more batches are held than allowed."""
         batches, read = [batch(f"x@a{number}.example") for number in range(9)], []
         stream = Prefetch(by_hand).batches(pulling(read, batches))
-        threading.Thread(target=lambda: wait_until(lambda: len(by_hand.futures) == AHEAD) or by_hand.finish(0)).start()
+        by_hand.soon(AHEAD, 0)
 
         assert next(stream) is batches[0]
         assert (len(read), len(by_hand.asked)) == (AHEAD, AHEAD)
@@ -138,12 +143,8 @@ class TestOrder:
         """Also those that an earlier batch asked for."""
         prefetch = Prefetch(by_hand, ahead=2)
         stream = prefetch.batches([batch("x@a1.example"), batch("x@a1.example", "y@n1.example")])
-        worker = threading.Thread(
-            target=lambda: wait_until(lambda: len(by_hand.futures) == 2) or (by_hand.finish(1), by_hand.finish(0))
-        )
-        worker.start()
+        by_hand.soon(2, 1, 0)
         states = [prefetch.table.missing(["a1.example", "n1.example"]) for _ in stream]
-        worker.join()
 
         assert states == [["n1.example"], []]
 
@@ -170,13 +171,6 @@ class TestOrder:
             timer.join()
 
         assert [id(one) for one in given_back] == [id(one) for one in batches]
-
-
-def wait_until(holds):
-    """Returns None once it holds."""
-    pause = threading.Event()
-    while not holds():
-        pause.wait(0.001)
 
 
 class TestFailures:
@@ -215,7 +209,7 @@ class TestFailures:
     def test_an_interrupt_ends_the_wait_and_the_look_ups(self, by_hand):
         """Nothing is waited out."""
         stream = Prefetch(by_hand, ahead=1).batches([batch("x@a1.example")])
-        threading.Thread(target=lambda: wait_until(lambda: by_hand.futures) or _thread.interrupt_main()).start()
+        by_hand.soon(1, then=_thread.interrupt_main)
         with pytest.raises(KeyboardInterrupt):
             next(stream)
 
@@ -224,7 +218,7 @@ class TestFailures:
     def test_look_ups_that_somebody_cancelled_are_no_answers(self, by_hand):
         """They never become an absence."""
         prefetch = Prefetch(by_hand, ahead=1)
-        threading.Thread(target=lambda: wait_until(lambda: by_hand.futures) or by_hand.futures[0].cancel()).start()
+        by_hand.soon(1, then=lambda: by_hand.futures[0].cancel())
         with pytest.raises(CancelledError):
             next(prefetch.batches([batch("x@n1.example")]))
 
@@ -244,11 +238,11 @@ class TestFailures:
         """What was under way when the first pass was given up is asked again."""
         prefetch = Prefetch(by_hand, ahead=2)
         first = prefetch.batches([batch("x@a1.example"), batch("x@a2.example")])
-        threading.Thread(target=lambda: wait_until(lambda: len(by_hand.futures) == 2) or by_hand.finish(0)).start()
+        by_hand.soon(2, 0)
         next(first)
         first.close()
         second = prefetch.batches([batch("x@a1.example", "x@a2.example")])
-        threading.Thread(target=lambda: wait_until(lambda: len(by_hand.futures) == 3) or by_hand.finish(2)).start()
+        by_hand.soon(3, 2)
         list(second)
 
         assert by_hand.asked == [["a1.example"], ["a2.example"], ["a2.example"]]
@@ -343,7 +337,7 @@ class TestVerdicts:
     def test_giving_up_in_the_middle_cancels_what_is_under_way(self, by_hand):
         """A run that ends early leaves nobody working for it."""
         stream = source(live=Prefetch(by_hand, ahead=2)).ordered([batch("x@a1.example"), batch("x@a2.example")], 1)
-        threading.Thread(target=lambda: wait_until(lambda: len(by_hand.futures) == 2) or by_hand.finish(0)).start()
+        by_hand.soon(2, 0)
         next(stream)
         stream.close()
 

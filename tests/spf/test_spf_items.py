@@ -136,6 +136,7 @@ class TestMacros:
         zone = {"example.com": "v=spf1 exists:%{h}.hosts.example -all", "mail.example.org.hosts.example": HOST}
 
         assert ask(zone, helo="mail.example.org").result == SpfResult.PASS
+        assert ask(zone, helo="mail.example.org.").result == SpfResult.PASS
         assert ask(zone, helo="other.example.org").result == SpfResult.FAIL
 
     @pytest.mark.parametrize("macro", ["%{h}", "%{H}", "%{h1r}", "%{h-.+}"])
@@ -163,9 +164,10 @@ class TestMacros:
 
 
 class TestRecords:
-    def test_a_megabyte_of_spf_is_a_permerror(self):
+    @pytest.mark.parametrize("version", ["v=spf1", "V=sPF1"])
+    def test_a_megabyte_of_spf_is_a_permerror(self, version):
         """It is not worked through: the owner does not decide how long we compute."""
-        found = ask({"example.com": "v=spf1 " + "ip4:198.51.100.0/24 " * 50_000 + "-all"})
+        found = ask({"example.com": f"{version} " + "ip4:198.51.100.0/24 " * 50_000 + "-all"})
 
         assert (found.result, found.queries) == (SpfResult.PERMERROR, 1)
         assert found.reason == f"SPF record of 1000011 characters, at most {MOST_RECORD} are read"

@@ -124,7 +124,7 @@ def command(
     live = None
     if dns == "live":
         live = _live(resolvers, quiet, cache=cache_path(cache), max_stale=max_stale, rate=rate, timeout=timeout)
-    with _answers(live, snapshot) as answers, _progress(quiet) as progress:
+    with _answers(live, snapshot) as answers, progress_bar(quiet) as progress:
         result = classify_files(
             inputs,
             output,
@@ -204,7 +204,7 @@ def _report(result: Any, as_json: bool, quiet: bool) -> None:
         print("\n".join(summary_lines(result.summary)), file=sys.stderr)
 
 
-def _progress(quiet: bool) -> AbstractContextManager[Callable[[int, int | None, str], None] | None]:
+def progress_bar(quiet: bool) -> AbstractContextManager[Callable[[int, int | None, str], None] | None]:
     """A progress bar by compressed bytes on a terminal, nothing elsewhere."""
     if quiet or not sys.stderr.isatty():
         return nullcontext()

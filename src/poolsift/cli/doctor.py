@@ -18,7 +18,7 @@ from poolsift.cli.columns import aligned
 from poolsift.errors import UsageError
 
 if TYPE_CHECKING:
-    from poolsift.dns.answers import Question
+    from poolsift.dns.answers import Answer, Question
     from poolsift.dns.health import Health
     from poolsift.dns.servers import Server
 
@@ -129,7 +129,7 @@ def _servers(asked: tuple[str, ...], dns: bool, warnings: list[str]) -> list[Ser
 
 def _looked_at(server: Server, timeout: float, warnings: list[str]) -> tuple[str, str]:
     """What a resolver does: answers, speaks TCP, recurses, tells the truth about names that do not exist."""
-    from poolsift.dns.answers import Question
+    from poolsift.dns.answers import AnswerStatus, Question, Reason
     from poolsift.dns.health import look_at
 
     # Any word of a resolver about a name that nobody has registered is an answer.
@@ -138,18 +138,18 @@ def _looked_at(server: Server, timeout: float, warnings: list[str]) -> tuple[str
     defects, findings = _roles(health), []
     if health.udp.is_answer:
         findings.append(f"answers in {health.udp.seconds * 1_000:.0f} ms")
-        heard, lies = _asked_by_aiodns(server, question, timeout)
-        if heard is not None:
-            defects.append(f"gives aiodns no answer ({heard})")
-        elif not lies:
+        answer, lies = _asked_by_aiodns(server, question, timeout)
+        if answer.reason == Reason.NXDOMAIN and not lies:
             findings.append("says which names do not exist")
+        elif answer.status is AnswerStatus.UNKNOWN and answer.reason != Reason.HIJACKED:
+            defects.append(f"gives aiodns no answer ({answer.reason})")
         warnings += lies
     if health.tcp.is_answer:
         findings.append(f"by TCP in {health.tcp.seconds * 1_000:.0f} ms")
-    if health.udp.recursive:
-        findings.append("recursive")
-    if health.udp.authoritative:
-        findings.append("authoritative")
+    heard_of = health.udp if health.udp.is_answer else health.tcp
+    if heard_of.is_answer:
+        roles = {"recursive": heard_of.recursive, "authoritative": heard_of.authoritative}
+        findings += [role for role, played in roles.items() if played]
     warnings += [f"resolver {server} {defect}" for defect in defects]
     return "resolver", ", ".join((str(server), *(findings or ["no answer"])))
 
@@ -169,12 +169,9 @@ def _roles(health: Health) -> list[str]:
     return defects
 
 
-def _asked_by_aiodns(server: Server, question: Question, timeout: float) -> tuple[str | None, list[str]]:
-    """Why the way that all names go gives no answer, None where it does; and the lies that its probe found."""
-    from poolsift.dns.answers import AnswerStatus, Reason
+def _asked_by_aiodns(server: Server, question: Question, timeout: float) -> tuple[Answer, list[str]]:
+    """What comes by the way that all names go, and the lies that its probe found."""
     from poolsift.engines.asking import LocalAsker
 
     with LocalAsker([server], timeout=timeout) as asker:
-        answer = asker.resolve([question])[0]
-        failed = answer.status is AnswerStatus.UNKNOWN and answer.reason != Reason.HIJACKED
-        return answer.reason if failed else None, asker.warnings
+        return asker.resolve([question])[0], asker.warnings

@@ -69,8 +69,8 @@ def command(
     from poolsift.tenant import Tenant
 
     kept = {name: options.pop(name) for name in ("max_rejects", "allow_rejects", "allow_truncated", "allow_duplicates")}
-    asked = servers(options.pop("resolvers"), quiet=quiet or options["offline"])
-    wanted = ResolveOptions(servers=asked, cache=cache_path(options.pop("cache")), **options)
+    asked = [str(server) for server in servers(options.pop("resolvers"), quiet=quiet or options["offline"])]
+    wanted = ResolveOptions(resolvers=asked, cache=cache_path(options.pop("cache")), **options)
     with _progress(quiet) as progress:
         result = resolve_names(
             names,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from poolsift.cli.classify import _progress, size
+from poolsift.cli.classify import progress_bar, size
 from poolsift.cli.completing import PATH
 from poolsift.cli.printing import print_json
 from poolsift.errors import UsageError
@@ -63,7 +63,7 @@ def command(
     from poolsift.engines.survey import survey_files
     from poolsift.readers.source import SourceLimits
 
-    with _progress(quiet) as progress:
+    with progress_bar(quiet) as progress:
         result = survey_files(
             inputs,
             output,

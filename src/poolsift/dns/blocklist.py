@@ -102,9 +102,9 @@ def read_listing(answer: Answer) -> Listing:
     what c-ares also makes of a lame referral, so it says nothing.
     """
     if answer.status is AnswerStatus.ABSENT and answer.reason == Reason.NXDOMAIN:
-        return Listing(listed=False, reason=Reason.NXDOMAIN)
+        return Listing(listed=False, reason=Reason.NXDOMAIN.value)
     if answer.status is not AnswerStatus.PRESENT:
-        return Listing(listed=None, reason=answer.reason or answer.status.value)
+        return Listing(listed=None, reason=str(answer.reason or answer.status))
     codes = [ipaddress.IPv4Address(code) for code in answer.rdata]
     if any(code in _REFUSALS for code in codes):
         return Listing(listed=None, reason=REFUSED_BY_ZONE, codes=answer.rdata)

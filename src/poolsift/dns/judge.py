@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 #: More aliases in a row than this make the answer unknown.
 MAX_ALIASES: Final = 10
-#: Records kept of one answer; a name with more has plenty.
+#: Records kept of one answer, but of texts; a name with more has plenty.
 MAX_RECORDS: Final = 64
 
 LEAST_TTL: Final = 30
@@ -114,7 +114,9 @@ def _owned(owner: str, rdtype: str, reply: Reply) -> list[Record]:
 
 
 def _present(question: Question, found: list[Record], least: int, asked_at: datetime) -> Answer:
-    rdata = (found[0].rdata,) if len(found) == 1 else tuple(sorted({r.rdata for r in found})[:MAX_RECORDS])
+    rdata = (found[0].rdata,) if len(found) == 1 else tuple(sorted({r.rdata for r in found}))
+    if question.rdtype != "TXT":  # an SPF record is one among all texts
+        rdata = rdata[:MAX_RECORDS]
     ttl = min([least, *(sane_ttl(r.ttl) for r in found)])
     unroutable = question.rdtype in {"A", "AAAA"} and all(map(_is_unroutable, rdata))
     return Answer(

@@ -87,11 +87,10 @@ def check_blocklists(
     output without addresses, InputError for a damaged one, DnsIncompleteError (nothing is written) where
     ``require_dns`` and something is unknown.
     """
-    run = FinishedRun(out)
-    _require_addresses(run, out)
+    _run_with_addresses(out)  # a wrong path is refused before a lock is made there
     path = _place(out)
     with _held(out):
-        observed = _observed(run)
+        observed = _observed(_run_with_addresses(out))
         states, listings, warnings = [ZoneState(zone) for zone in zones], {}, []
         if observed.senders:
             with LocalAsker(servers, rate=rate, timeout=timeout) as asker:
@@ -105,7 +104,8 @@ def check_blocklists(
     return BlocklistResult(_summary(observed, states, listings), warnings, path)
 
 
-def _require_addresses(run: FinishedRun, out: str) -> None:
+def _run_with_addresses(out: str) -> FinishedRun:
+    run = FinishedRun(out)
     columns = run.manifest["options"]["columns"]
     if columns != "all":
         raise UsageError(
@@ -114,6 +114,7 @@ def _require_addresses(run: FinishedRun, out: str) -> None:
             found=f"--columns {columns}",
             expected="the output of poolsift classify --columns all",
         )
+    return run
 
 
 def _place(out: str) -> Path:

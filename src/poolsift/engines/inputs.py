@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -106,3 +107,11 @@ def ignoring(batches: Iterable[pa.RecordBatch], columns: frozenset[str]) -> Iter
             empty = pa.nulls(batch.num_rows, batch.schema.field(place).type)
             batch = batch.set_column(place, name, empty)  # noqa: PLW2901 - one column after the other
         yield batch
+
+
+def total_bytes(sources: Iterable[Source]) -> int | None:
+    """Bytes as stored of all inputs, None when one of them does not say."""
+    try:
+        return sum(os.stat(source.path or "").st_size for source in sources)
+    except OSError:
+        return None

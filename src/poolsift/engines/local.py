@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from poolsift.dns.snapshot import Snapshot
-from poolsift.engines.inputs import AccountingError, RunInput, ignoring, placed
+from poolsift.engines.inputs import AccountingError, RunInput, ignoring, placed, total_bytes
 from poolsift.engines.learning import learned_tenant
 from poolsift.engines.manifest import build_manifest
 from poolsift.engines.options import RunOptions
@@ -153,7 +153,7 @@ class _Job:
         self._verdicts = verdicts
         self._options = options
         self._progress = progress
-        self._total_bytes = _total_bytes(sources)
+        self._total_bytes = total_bytes(sources)
         path = rejects or output.rejects_path
         self._reject_file = None if path is None else RejectFile(path)
         self._failures: dict[int, InputError] = {}
@@ -302,11 +302,3 @@ def _failed_entry(source: Source, error: InputError) -> dict[str, object]:
     """The manifest entry of an input that was left out."""
     failure = {"code": error.code, "message": error.message, "offset": error.offset}
     return {"name": source.name, "rows": 0, "rejects": 0, "left_out": True, "error": failure}
-
-
-def _total_bytes(sources: Iterable[Source]) -> int | None:
-    """Bytes as stored of all inputs, None when one of them does not say."""
-    try:
-        return sum(os.stat(source.path or "").st_size for source in sources)
-    except OSError:
-        return None

@@ -11,16 +11,13 @@ from poolsift.domain_facts import canonical_domain, canonical_domains
 from poolsift.engines.name_rows import OTHER_KIND, NameRow, name_rows
 from poolsift.errors import InputError, LimitError, RejectLimitError
 from poolsift.readers.inputs import expand_inputs
-from poolsift.readers.rejects import FileReport
+from poolsift.readers.rejects import FileReport, RejectCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from poolsift.readers.rejects import Reject
     from poolsift.readers.source import Source, SourceLimits
-
-#: The code of a row that names no domain.
-NOT_A_NAME: Final = "not_a_name"
 
 _BATCH_NAMES: Final = 8_192
 #: More characters never make a name of 253 bytes with its trailing dot: A-labels are longer than what they stand for.
@@ -117,7 +114,7 @@ class NameInputs:
             reason = None if name is None else unaskable(name)
             if name is None or reason is Reason.LITERAL:
                 report.reject(
-                    row=row.row, line=row.line, byte_offset=row.offset, field=row.field, code=NOT_A_NAME,
+                    row=row.row, line=row.line, byte_offset=row.offset, field=row.field, code=RejectCode.NOT_A_NAME,
                     message=f"found {_found(row.value)}, expected a domain name", raw=row.raw or _raw(row.value),
                 )  # fmt: skip
                 continue
@@ -142,8 +139,7 @@ def _canonical(rows: list[NameRow]) -> Iterable[str | None]:
     texts = [value for value in values if isinstance(value, str)]
     if len(texts) == len(values):
         names = canonical_domains(texts)
-        # A line end inside a value would make two names of one.
-        if names is not None and len(names) == len(values):
+        if names is not None:
             return names
     return map(_canonical_value, values)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from poolsift.dns.cache import DnsCache
-from poolsift.dns.servers import view_of
+from poolsift.dns.servers import Server, view_of
 from poolsift.dns.snapshot_writer import SnapshotWriter
 from poolsift.engines.asking import LocalAsker
 from poolsift.engines.asking_processes import ProcessAsker
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from poolsift.dns.answers import Answer
     from poolsift.dns.engine import EngineStats
-    from poolsift.dns.servers import Server
     from poolsift.errors import InputError
     from poolsift.readers.source import SourceLimits
     from poolsift.tenant import Tenant
@@ -56,12 +55,13 @@ class ResolveResult:
 class ResolveOptions:
     """Everything about a run but its names and its output.
 
-    ``servers``: whom to ask. ``cache``: a file, None for memory only. ``max_stale`` in seconds. ``offline`` asks
-    nobody: what the cache does not hold fresh is unknown. ``require_dns``: unknown names end the run without a
-    snapshot. ``processes`` share the rate. ``recheck_after``: seconds before unknown names are asked once more.
+    ``resolvers``: addresses such as ``127.0.0.1:53``. ``need``: what of each name (see NEEDS). ``cache``: a file, None
+    for memory only. ``max_stale`` in seconds. ``offline`` asks nobody: what the cache does not hold fresh is unknown.
+    ``require_dns``: unknown names end the run without a snapshot. ``processes`` share the rate. ``recheck_after``:
+    seconds before unknown names are asked once more. The rest is as in ``open_engine``. Raises UsageError.
     """
 
-    servers: Sequence[Server]
+    resolvers: Sequence[str]
     need: str = "verdict"
     cache: str | None = None
     max_stale: float = 0.0
@@ -79,8 +79,15 @@ class ResolveOptions:
         if self.need not in NEEDS:
             close = nearest(self.need, NEEDS)
             raise UsageError("unknown", key="need", found=self.need, expected=" or ".join(NEEDS), nearest=close)
-        if not self.servers and not self.offline:
-            raise UsageError("nobody to ask", key="servers", expected="a resolver, or offline")
+        if not self.resolvers and not self.offline:
+            raise UsageError("nobody to ask", key="resolvers", expected="the address of a resolver, or offline")
+        for text in self.resolvers:
+            Server.parse(text)
+
+    @property
+    def servers(self) -> list[Server]:
+        """The resolvers as addresses. Raises UsageError for what is none."""
+        return [Server.parse(text) for text in self.resolvers]
 
     def asker(self) -> LocalAsker | ProcessAsker:
         """Whoever asks."""

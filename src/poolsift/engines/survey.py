@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poolsift.engines.inputs import AccountingError, RunInput, ignoring
+from poolsift.engines.inputs import AccountingError, RunInput, ignoring, total_bytes
 from poolsift.engines.manifest import build_manifest
 from poolsift.engines.options import RunOptions
 from poolsift.engines.places import check_places
@@ -124,7 +124,7 @@ class _Job:
     def run(self) -> SurveyResult:
         spill = self._output.spill_directory
         self._store = SurveyStore(None if spill is None else str(spill), self._options.memory // 4)
-        total = _total_bytes(self._sources)
+        total = total_bytes(self._sources)
         for source in self._sources:
             self._read(source, self._store, total)
         if len(self._failures) == len(self._sources) and not self._options.allow_truncated:
@@ -237,11 +237,3 @@ class _Job:
 def _ranked(counts: Counter[str]) -> dict[str, int]:
     """By count, then word."""
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _total_bytes(sources: Iterable[Source]) -> int | None:
-    """Bytes as stored of all inputs, None when one of them does not say."""
-    try:
-        return sum(os.stat(source.path or "").st_size for source in sources)
-    except OSError:
-        return None

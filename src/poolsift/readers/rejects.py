@@ -20,6 +20,7 @@ KEPT_NOTES = 100
 class RejectCode(StrEnum):
     """Why a row was rejected. Words are stable: never renamed, never reused."""
 
+    NOT_A_NAME = "not_a_name"  #: a row that names no domain
     NOT_OBJECT = "not_object"  #: an NDJSON line that is not an object
     JSON_SYNTAX = "json_syntax"  #: not JSON (RFC 8259)
     JSON_DEPTH = "json_depth"  #: nested too deep

@@ -37,7 +37,7 @@ _MOST_REASON: Final = 200
 #: Stands for a HELO name that nobody recorded; one label without any delimiter, so that every macro keeps it whole.
 _NO_HELO: Final = "helothatwasnotrecorded"
 #: Types of which one record more or less may change the result.
-_COUNTED: Final = frozenset({"TXT", "A", "AAAA"})
+_COUNTED: Final = frozenset({"A", "AAAA"})
 
 
 class SpfResult(StrEnum):
@@ -225,7 +225,7 @@ def _check_lengths(texts: Iterable[str]) -> None:
 def _in_pyspf_form(rdtype: str, text: str) -> Any:
     if rdtype == "MX":
         preference, _, host = text.partition(" ")
-        return int(preference), host.removesuffix(".")
+        return int(preference), host
     # Only ASCII records are evaluated; which bytes stand for other characters is all the same.
     return (text.encode("utf-8", "surrogatepass"),) if rdtype == "TXT" else text
 
