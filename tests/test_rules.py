@@ -33,6 +33,7 @@ from poolsift.verdicts import POOLS, Pool
 #: reads its source again, sets a new date and puts the new pair here.
 DIGESTS = {
     "blocks": ("2026-11-23", "2c82add36f390bce"),
+    "exchange_mx": ("2026-11-24", "c05bcad0584d034e"),
     "host_names": ("2026-11-23", "3606d7f3679b7442"),
     "ndr_subjects": ("2026-11-23", "50fb4a1c9c4173fc"),
     "pool_names": ("2026-11-23", "04b7a7835119b28a"),
@@ -46,6 +47,7 @@ DIGESTS = {
     "sfp": ("2026-11-23", "d9acc0e013be800b"),
     "special_use": ("2026-11-23", "b50f0ecb9c5492e3"),
     "timeline": ("2026-11-23", "fc941a06e3527c1f"),
+    "uncapped_zones": ("2026-11-24", "c70d7b6d009ae80b"),
 }
 
 

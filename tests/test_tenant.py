@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from poolsift.domain_facts import canonical_domain, organizational_domain
+from poolsift.domain_facts import canonical_domain, canonical_domains, organizational_domain
 from poolsift.errors import TenantFileError
 from poolsift.tenant import TEMPLATE, Tenant, learned_tenants
 
@@ -393,3 +393,11 @@ class TestNames:
     )
     def test_organizational(self, name, organizational):
         assert organizational_domain(name) == organizational
+
+
+
+@pytest.mark.parametrize("odd", ["\u212aontoso.com", "contoso.com\nfabrikam.com", "faß.example", "a b.example", "x" * 64])
+def test_names_looked_at_all_at_once_are_plain_ones(odd):
+    """Nothing is folded before it is known to be ASCII: the Kelvin sign in lower case is a plain k."""
+    assert canonical_domains(["Contoso.com", "fabrikam.com"]) == ["contoso.com", "fabrikam.com"]
+    assert canonical_domains(["contoso.com", odd]) is None

@@ -43,8 +43,11 @@ def canonical_domain(name: str) -> str | None:
 
 def canonical_domains(names: Sequence[str]) -> list[str] | None:
     """Canonical forms of many plain ASCII names at once; None when one of them needs a closer look."""
-    text = "\n".join(names).lower() + "\n"
-    plain = text.isascii() and "xn--" not in text and _ASCII_NAMES.fullmatch(text)
+    joined = "\n".join(names)
+    if not joined.isascii():  # before anything is folded: the Kelvin sign in lower case is a plain k
+        return None
+    text = joined.lower() + "\n"
+    plain = "xn--" not in text and _ASCII_NAMES.fullmatch(text)
     if not plain or max(map(len, names)) > _MAX_NAME:
         return None
     canonical = text.split("\n")[:-1]
