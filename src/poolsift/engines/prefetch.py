@@ -127,8 +127,8 @@ class Prefetch:
         """The first batch, after its answers are in the table."""
         batch, names, answers = waiting[0]
         if answers is not None:
-            while not wait([answers], _BEAT).done:
-                pass
+            while not answers.done():  # `wait` itself may sleep through a cancellation that nobody acknowledges
+                wait([answers], _BEAT)
             given = answers.result()
             taken = self.table.take({name: given.get(name, {}) for name in names})
             for _ in self.tally.counting(taken.items()):
