@@ -1,5 +1,6 @@
 """A DNS table that grows while kernels use it: what was said stands, and verdicts do not show when it was said."""
 
+import functools
 import threading
 from random import Random
 
@@ -119,8 +120,13 @@ def snapshot_of(answers):
     )
 
 
+@functools.cache
+def without_dns():
+    return poolsift.Classifier()
+
+
 def sender_domains(batch):
-    found = pa.table(poolsift.Classifier().classify(batch))["sender_domain"].drop_null().unique().to_pylist()
+    found = pa.table(without_dns().classify(batch))["sender_domain"].drop_null().unique().to_pylist()
     return [name for name in found if unaskable(name) is None]
 
 
@@ -128,7 +134,7 @@ def sender_domains(batch):
     seed=st.integers(0, 1 << 30),
     rows=st.lists(st.integers(1, 40), min_size=1, max_size=8),
     threads=st.integers(1, 3),
-    rules=st.sampled_from(["2023-11", "by-date", "measured"]),
+    rules=st.sampled_from(["2023-11", "measured"]),
 )
 def test_verdicts_are_those_of_a_snapshot_with_the_same_answers(seed, rows, threads, rules):
     """Any batches, in any order, by any number of threads, with answers at any time before the batch that needs them.
@@ -143,7 +149,7 @@ def test_verdicts_are_those_of_a_snapshot_with_the_same_answers(seed, rows, thre
     ]
     answers = {name: made_up_answers(random) for name in sender_domains(table)}
     tenant = poolsift.Tenant.parse(TENANTS)
-    options = {"rules": rules, "compare": ("2016-08",), "assume": random.choice((None, "none"))}
+    options = {"rules": rules, "assume": random.choice((None, "none"))}
     fixed_one = poolsift.Classifier(tenant, dns=snapshot_of(answers), **options)
     live = LiveTable()
     growing_one = poolsift.Classifier(tenant, dns=live, **options)
@@ -167,7 +173,9 @@ def test_verdicts_are_those_of_a_snapshot_with_the_same_answers(seed, rows, thre
 
     assert sorted(found) == list(range(len(batches)))
     for number, batch in enumerate(batches):
-        assert found[number].to_pylist() == pa.table(fixed_one.classify(batch)).to_pylist()
+        expected = pa.table(fixed_one.classify(batch))
+
+        assert found[number].equals(expected), (found[number].to_pylist(), expected.to_pylist())
 
 
 RECORD = {"direction": "outbound", "recipient": "b@partner.example", "spf": "fail", "dkim": "none"}

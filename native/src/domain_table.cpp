@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <mutex>
 #include <stdexcept>
 #include <utility>
 
@@ -89,7 +88,8 @@ void DnsTable::add(Bytes canonical, char rdtype, DnsStatus status, bool null_mx)
 
 std::size_t DnsTable::absorb(const DnsTable& other) {
     if (!grows() || other.grows()) throw std::invalid_argument("a table that grows absorbs one that does not");
-    const std::unique_lock held(*lock_);
+    const std::lock_guard turn(door_->queue);
+    const std::unique_lock held(door_->room);
     const std::size_t before = size_;
     const std::size_t bytes = records_.size() + other.records_.size();
     if (bytes >= place_mask) throw std::invalid_argument("too many names");

@@ -1,5 +1,6 @@
 """Hours of outages, flaps, loss and poison on a virtual clock: nothing that exists is ever said to be absent."""
 
+import asyncio
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 
 from poolsift.dns import judge as judging
 from poolsift.dns.answers import AnswerStatus, Reason
+from poolsift.dns.engine import Engine
 from poolsift.dns.inquiry import Inquiry
 from poolsift.dns.pacing import Breaker
 from tests.dns import simulated_transport as sky
@@ -31,7 +33,8 @@ from tests.dns.simulated_day import (
     undecided,
     waves,
 )
-from tests.dns.simulated_transport import HAVING, as_cares_shows_it, kind_of, truth
+from tests.dns.simulated_transport import HAVING, SimulatedResolver, as_cares_shows_it, kind_of, truth
+from tests.dns.virtual_clock import run_virtually, wall_time
 
 #: Times when all resolvers fail alike: (from, to, weather).
 OUTAGES = {
@@ -42,7 +45,8 @@ OUTAGES = {
         (16 * HOUR, 16.2 * HOUR, sky.servfail_only),
     ],
 }
-LENGTHS = {"hour": HOUR, "day": DAY}
+#: How many seconds, a few names every so many of them, and so many at once every half hour.
+LENGTHS = {"hour": (HOUR, 10, 500), "day": (DAY, 20, 300)}
 CLEAR = [(0.0, sky.clear)]
 #: Random names that the engine asks each resolver at the start.
 PROBES = 3
@@ -53,9 +57,12 @@ def life(request):
     """Three resolvers through the same outages, each in its own weather otherwise."""
     length, _, seed = request.param.partition(" ")
     random = Random(int(seed))
-    forecasts = [overcast(changeable(random, LENGTHS[length]), OUTAGES[length]) for _ in range(3)]
-    life = live_through(forecasts, waves(LENGTHS[length], 10, 3, flood=500), int(seed))
+    seconds, every, flood = LENGTHS[length]
+    forecasts = [overcast(changeable(random, seconds), OUTAGES[length]) for _ in range(3)]
+    plan = list(waves(seconds, every, 3, flood))
+    life = live_through(forecasts, plan, int(seed))
     life.outages = OUTAGES[length]
+    life.names = [name for _, names in plan for name in names]
     return life
 
 
@@ -79,10 +86,8 @@ class TestThroughAllWeather:
         assert unconfirmed == []
 
     def test_every_name_is_answered_once(self, life):
-        length = LENGTHS["hour" if life.outages is OUTAGES["hour"] else "day"]
-        asked = [name for _, names in waves(length, 10, 3, flood=500) for name in names]
 
-        assert sorted(one.name for one in life.done) == sorted(asked)
+        assert sorted(one.name for one in life.done) == sorted(life.names)
         assert all({"MX"} <= set(one.answers) for one in life.done)
 
     def test_most_names_come_to_a_verdict(self, life):
@@ -163,7 +168,7 @@ class TestRecovery:
         for _, end, _ in life.outages:
             later = [one for one in life.done if end + 2 * PERIOD <= one.asked < end + 9 * MINUTE]
 
-            assert len(later) > 100
+            assert len(later) > 50
             assert undecided(later) == Counter()
 
     def test_names_that_come_at_once_after_an_outage_wait_for_the_trial(self):
@@ -216,6 +221,42 @@ class TestSeveralResolvers:
 
         assert with_it.done[-1].done < 1.5 * alone.done[-1].done
         assert undecided(with_it.done) == Counter()
+
+
+class TestEnding:
+    def test_stops_within_a_second_whatever_is_under_way(self):
+        """Queries on their way, names that wait for a resolver to recover: all are given up at once."""
+
+        async def stop_in_an_outage():
+            upstreams = [
+                SimulatedResolver(str(n), Random(n), [(0.0, sky.silent)]).upstream(rate=RATE) for n in range(2)
+            ]
+            async with Engine(upstreams, now=wall_time, random=Random(1), probe=False) as engine:
+                asking = asyncio.create_task(engine.run(map(Inquiry, names_of(0, 1_000)), lambda inquiry: None))
+                await asyncio.sleep(20)
+                asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            return asyncio.get_running_loop().time(), left
+
+        ended, left = run_virtually(stop_in_an_outage())
+
+        assert 20 <= ended < 21
+        assert left == set()
+
+    def test_whoever_has_seen_enough_may_leave(self):
+        async def leave_early():
+            upstream = SimulatedResolver("r0", Random(1), CLEAR).upstream(rate=RATE)
+            async with Engine([upstream], now=wall_time, random=Random(1)) as engine:
+                names = engine.inquire(names_of(0, 1_000))
+                first = await anext(names)
+                await names.aclose()
+            return first, asyncio.all_tasks() - {asyncio.current_task()}
+
+        (name, answers), left = run_virtually(leave_early())
+
+        assert answers["MX"].status is AnswerStatus.PRESENT, name
+        assert left == set()
 
 
 class TestTheSimulationCatches:

@@ -17,7 +17,7 @@ def verdicts(*senders, dns):
     batch = pa.RecordBatch.from_pylist(
         [{"mail_from": sender} for sender in senders], schema=pa.schema([("mail_from", pa.string())])
     )
-    return pa.table(poolsift.Classifier(dns=dns).classify(batch)).combine_chunks().to_batches()[0]
+    return pa.record_batch(next(iter(poolsift.Classifier(dns=dns).classify(batch))))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import ipaddress
 
 from poolsift.dns.answers import Answer, AnswerStatus
 
-DAY, THREE_HOURS = 86_400, 10_800
+DAY, THREE_HOURS, FIVE_MINUTES = 86_400, 10_800, 300
 MOST_ALIASES, MOST_RECORDS = 10, 64
 PRESENT, ABSENT, UNKNOWN = AnswerStatus.PRESENT, AnswerStatus.ABSENT, AnswerStatus.UNKNOWN
 
@@ -31,7 +31,10 @@ def judged(question, reply, asked_at):
     def absent(reason):
         if reply.vouched is False:
             return unknown("lame")
-        kept = 0 if reply.negative_ttl is None else min(within_a_day(sane(reply.negative_ttl)), THREE_HOURS)
+        if reply.negative_ttl is not None:
+            kept = min(within_a_day(sane(reply.negative_ttl)), THREE_HOURS)
+        else:  # there is no SOA, or the library hides flags and authority section alike
+            kept = FIVE_MINUTES if reply.vouched is None else 0
         return Answer(ABSENT, (), kept, reason, asked_at), None
 
     if reply.said in ("nxdomain", "nodata"):
@@ -48,7 +51,9 @@ def judged(question, reply, asked_at):
             if record.in_class and record.owner == names[-1] and record.rdtype == question.rdtype
         ]
         if rrset:
-            rdata = sorted({record.rdata for record in rrset})[:MOST_RECORDS]
+            rdata = sorted({record.rdata for record in rrset})
+            if question.rdtype != "TXT":
+                del rdata[MOST_RECORDS:]
             ttl = min(sane(record.ttl) for record in (*ttls, *rrset))
             nowhere = question.rdtype in ("A", "AAAA") and all(reads_nowhere(one) for one in rdata)
             return Answer(PRESENT, tuple(rdata), within_a_day(ttl), "unroutable" if nowhere else None, asked_at), None

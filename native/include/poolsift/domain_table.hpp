@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -32,7 +33,7 @@ struct DnsFacts {
 /// place plus one. Ten million names of 18 bytes take some 340 MB.
 class DnsTable {
 public:
-    explicit DnsTable(bool grows = false) : key_(hash_key()), lock_(grows ? std::make_unique<std::shared_mutex>() : nullptr) {}
+    explicit DnsTable(bool grows = false) : key_(hash_key()), door_(grows ? std::make_unique<Door>() : nullptr) {}
 
     /// Makes room for so many names with so many bytes in all.
     void reserve(std::size_t names, std::size_t bytes);
@@ -42,13 +43,16 @@ public:
     void add(Bytes canonical, char rdtype, DnsStatus status, bool null_mx);
 
     /// Is it one that absorb() adds to?
-    [[nodiscard]] bool grows() const noexcept { return lock_ != nullptr; }
+    [[nodiscard]] bool grows() const noexcept { return door_ != nullptr; }
     /// Adds what a table that does not grow says of names that this one lacks; those listed keep what they have. Says how many are new.
     /// Waits until nobody reads. All or nothing. Throws std::invalid_argument unless this table grows and the other does not.
     std::size_t absorb(const DnsTable& other);
-    /// Keeps absorb() away; of a table that does not grow it costs nothing. Never wait for a foreign lock while you hold it.
+    /// Keeps absorb() away; of a table that does not grow it costs nothing. Whoever holds it waits for no other lock, nor for this one
+    /// again.
     [[nodiscard]] std::shared_lock<std::shared_mutex> reading() const {
-        return lock_ == nullptr ? std::shared_lock<std::shared_mutex>() : std::shared_lock(*lock_);
+        if (door_ == nullptr) return {};
+        const std::lock_guard turn(door_->queue);
+        return std::shared_lock(door_->room);
     }
 
     /// All `unlisted` exactly for a name that the table lacks.
@@ -75,8 +79,14 @@ private:
     void append(std::uint64_t& slot, std::uint64_t hash, Bytes name, unsigned facts);
     void grow(std::size_t slots);
 
+    /// Everybody passes the queue, so that readers who come and go without end do not keep absorb() waiting for ever.
+    struct Door {
+        std::mutex queue;
+        std::shared_mutex room;
+    };
+
     HashKey key_;
-    std::unique_ptr<std::shared_mutex> lock_;   ///< of a table that grows
+    std::unique_ptr<Door> door_;   ///< of a table that grows
     std::size_t size_ = 0;
     std::vector<std::uint64_t> slots_;   ///< 0 is free; a power of two, at most three quarters full
     std::string records_;                ///< length, two bytes of facts, name

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: Queries of one c-ares channel. It remembers replies for up to an hour and cannot be told not to, about 1.5 KB each;
 #: so it is thrown away before that costs memory, and no question is asked twice on one channel.
 CHANNEL_QUERIES: Final = 10_000
+#: Time-outs after which a query is given up here although c-ares has not.
+_MOST_BEATS: Final = 4
 #: Replies come in bursts; a small buffer loses some of them, which looks like a time-out.
 _RECEIVE_BUFFER: Final = 4 << 20
 
@@ -92,7 +94,9 @@ class AiodnsTransport:
         self._timeout = timeout
         self._current: _Generation | None = None
         self._retired: set[asyncio.Task[None]] = set()
-        self._waiting: dict[asyncio.Future[Any], float] = {}
+        #: Queries under way, oldest first, each with the beat of the sweeper in which it began.
+        self._waiting: dict[asyncio.Future[Any], int] = {}
+        self._beat = 0
         self._overdue: set[asyncio.Future[Any]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -159,16 +163,16 @@ class AiodnsTransport:
         await old.resolver.close()
 
     def _watch(self, future: asyncio.Future[Any]) -> None:
-        loop = future.get_loop()
-        self._waiting[future] = loop.time() + 2 * self._timeout + 1
+        self._waiting[future] = self._beat
         if self._sweeper is None:
-            self._sweeper = loop.call_later(self._timeout, self._sweep)
+            self._sweeper = future.get_loop().call_later(self._timeout, self._sweep)
 
     def _sweep(self) -> None:
-        """Give up what is overdue; the oldest come first."""
+        """Give up what began too many beats ago; a beat is one time-out."""
         assert self._loop is not None
-        for future, deadline in list(self._waiting.items()):
-            if deadline > self._loop.time():
+        self._beat += 1
+        for future, began in list(self._waiting.items()):
+            if self._beat - began < _MOST_BEATS:
                 break
             if not future.done():
                 self._overdue.add(future)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Final, Self
+from zlib import crc32
 
 from poolsift.dns.answers import Answer, AnswerStatus, Question, Reason, unknown
 from poolsift.dns.inquiry import Inquiry
@@ -76,7 +77,6 @@ class Engine:
         self._now = now
         self._random = random or randomness.Random()  # noqa: S311 - jitter and probe names are no secrets
         self._time: Callable[[], float] = time.monotonic
-        self._turn = 0
         self._under_way = asyncio.Semaphore(concurrency)
         self._down_since: float | None = None
 
@@ -196,17 +196,19 @@ class Engine:
 
     async def _tried(self, question: Question, *, confirms: bool) -> Judgement:
         """The first judgement that says something, else the last."""
-        self._turn += 1
-        turn = self._turn
+        # By the name, so that a confirmation goes to another resolver than what it confirms.
+        turn = crc32(question.name.encode()) + confirms
         judgement: Judgement | None = None
         for attempt in range(self._attempts):
             if attempt:
                 self.stats.retries += 1
                 await asyncio.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * (1 + self._random.random()))
-            # A confirmation begins with the resolver after the one that the first question went to.
-            upstream = await self._choose(turn + attempt + confirms)
-            if upstream is None:
-                return judgement or Judgement(unknown(Reason.CIRCUIT_OPEN, self._now()))
+            upstream = self.upstreams[(turn + attempt) % len(self.upstreams)]
+            if upstream.breaker.is_open:
+                other = await self._choose(turn + attempt)
+                if other is None:
+                    return judgement or Judgement(unknown(Reason.CIRCUIT_OPEN, self._now()))
+                upstream = other
             judgement = await self._exchange(upstream, question, attempt, confirms=confirms)
             if judgement.answer.status is not AnswerStatus.UNKNOWN or judgement.next_name is not None:
                 break
@@ -224,7 +226,7 @@ class Engine:
         return judgement
 
     async def _choose(self, turn: int) -> Upstream | None:
-        """The resolver whose turn it is, or the next that may be asked; None when none recovered in time."""
+        """The resolver whose turn it is, or the next that may be asked; None when none recovers in time."""
         while True:
             now = self._time()
             waits = []
@@ -232,7 +234,8 @@ class Engine:
                 upstream = self.upstreams[(turn + offset) % len(self.upstreams)]
                 wait = upstream.wait(now)
                 if wait <= 0:
-                    self._down_since = None if not upstream.breaker.is_open else self._down_since
+                    if not upstream.breaker.is_open:
+                        self._down_since = None
                     return upstream
                 waits.append(wait)
             if self._down_since is None:

@@ -128,7 +128,9 @@ class Breaker:
         if len(self._outcomes) == self.WINDOW:
             self._failures -= not self._outcomes[0]
         self._outcomes.append(ok)
-        self._failures += not ok
+        if ok:
+            return
+        self._failures += 1
         if self._share > self.HOPELESS and len(self._outcomes) >= self.LEAST:
             self.open(now)
 

@@ -6,9 +6,11 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import threading
 from itertools import islice
 from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING, Any, Final, Self
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from poolsift.dns.engine import EngineStats
 from poolsift.dns.live import DEFAULT_RATE, open_engine
@@ -158,33 +160,47 @@ def _serve(connection: Connection, servers: Sequence[Server], processor: int, op
 
 
 class _Post:
-    """What goes to and fro between a process and the run."""
+    """What goes to and fro between a process and the run.
+
+    What goes out waits in a thread of its own: a process that waited itself would take nothing in meanwhile, and the
+    run, which takes nothing in while it sends, would wait for the process for ever.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._out: list[Inquiry] = []
         self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._mail: SimpleQueue[Any] = SimpleQueue()
 
     async def serve(self, servers: Sequence[Server], options: dict[str, Any]) -> None:
         """Until the run says so, or is gone."""
+        threading.Thread(target=self._deliver, name="post", daemon=True).start()
         async with open_engine(servers, **options) as engine:
-            self._connection.send(engine.warnings)
+            self._mail.put(engine.warnings)
             loop = asyncio.get_running_loop()
             loop.add_reader(self._connection.fileno(), self._take, engine)
             await self._ended.wait()
             loop.remove_reader(self._connection.fileno())
 
+    def _deliver(self) -> None:
+        """Send what is put into ``_mail``, in its order."""
+        try:
+            while True:
+                self._connection.send(self._mail.get())
+        except OSError:
+            _leave()
+
     def _take(self, engine: Engine) -> None:
         try:
             parcel = self._connection.recv()
         except (EOFError, OSError):
-            os._exit(0)  # the run is gone, and with it everything that could be told to anybody
+            _leave()
         if parcel is None:
             self._ended.set()
             return
         if parcel == _COUNTS:
-            self._connection.send(engine.stats)
+            self._mail.put(engine.stats)
             return
         task = asyncio.create_task(engine.run(parcel, self._finish))
         self._tasks.add(task)
@@ -199,5 +215,10 @@ class _Post:
 
     def _flush(self) -> None:
         if self._out:
-            self._connection.send(self._out)
+            self._mail.put(self._out)
             self._out = []
+
+
+def _leave() -> NoReturn:
+    """The run is gone, and with it everything that could be told to anybody."""
+    os._exit(0)
