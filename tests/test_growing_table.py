@@ -240,3 +240,11 @@ class TestNamesMetBeforeTheirAnswer:
         pools = [classify(mail_from=f"a@{name}")["pool"] for name in ("printer", "mfp.local", "mfp.local")]
 
         assert pools == ["high_risk"] * 3
+
+    def test_of_a_special_use_name_an_answer_still_counts(self, live, classify):
+        """A table that says it exists is believed, later as well as at once (docs/choices.md 17)."""
+        before = classify(mail_from="a@mfp.local")
+        live.take({"mfp.local": {"A": Answer(AnswerStatus.PRESENT, ("192.0.2.1",))}})
+        after = classify(mail_from="a@mfp.local")
+
+        assert [row["evidence"] >> 2 & 3 for row in (before, after)] == [1, 2]

@@ -1,6 +1,7 @@
 """Questions put to a real engine over real sockets, the way the tests of the resolver do it."""
 
 import asyncio
+from collections.abc import Awaitable, Iterable
 from typing import NamedTuple
 
 from poolsift.dns.answers import Answer, Question
@@ -59,25 +60,29 @@ def plain(answer: Answer) -> tuple[str, str | None]:
     return str(answer.status), None if answer.reason is None else str(answer.reason)
 
 
-async def run_mode(server, mode: str, timeout: float) -> Run:
+async def run_mode(server, mode: str, seconds: float) -> Run:
     """One mode from every side, each side with an engine of its own so that no failure opens another's circuit."""
     once, both = f"{mode}.single.example", f"{mode}.pair.example"
-    a, mx, found = await asyncio.gather(
-        ask(server.address, questions=[(once, "A")], timeout=timeout),
-        ask(server.address, questions=[(once, "MX")], timeout=timeout),
-        inquire(server.address, names=[both], timeout=timeout),
+    (a, mx), found = await asyncio.gather(
+        ask(server.address, questions=[(once, "A"), (once, "MX")], timeout=seconds),
+        inquire(server.address, names=[both], timeout=seconds),
     )
     hits = {rdtype: server.asked(once, rdtype) for rdtype in ("A", "MX")} | {"pair": server.asked(both)}
-    return Run({"A": a[0], "MX": mx[0]}, found[both], hits)
+    return Run({"A": a, "MX": mx}, found[both], hits)
 
 
-async def run_modes(server, modes: dict[str, float], at_once: int = 12) -> dict[str, Run]:
-    """Every mode with its timeout, some at a time."""
+async def some_at_a_time(jobs: Iterable[Awaitable], at_once: int = 16) -> list:
+    """What the jobs came to, in their order; so few at once that the machine keeps up."""
     places = asyncio.Semaphore(at_once)
 
-    async def run(mode: str, timeout: float) -> Run:
+    async def run(job: Awaitable):
         async with places:
-            return await run_mode(server, mode, timeout)
+            return await job
 
-    runs = await asyncio.gather(*(run(mode, timeout) for mode, timeout in modes.items()))
+    return await asyncio.gather(*map(run, jobs))
+
+
+async def run_modes(server, modes: dict[str, float]) -> dict[str, Run]:
+    """Every mode with its timeout in seconds."""
+    runs = await some_at_a_time(run_mode(server, mode, seconds) for mode, seconds in modes.items())
     return dict(zip(modes, runs, strict=True))

@@ -69,21 +69,19 @@ def over_tcp(behave: Behaviour) -> Behaviour:
 
 
 def first(times: int, then: Behaviour, afterwards: Behaviour = good) -> Behaviour:
-    """One behaviour for the first hits of a name, type and transport, another from then on."""
+    """One behaviour for the first hits of a name and type, another from then on."""
     return lambda query: then(query) if query.number <= times else afterwards(query)
 
 
 def many(count: int) -> Behaviour:
-    """So many A records or MX records."""
+    """So many A records, 11.22.0.0 and up, or so many MX."""
 
     def behave(query: Query) -> Send:
-        numbers = [(n >> 8, n & 255) for n in range(count)]
         if query.rdtype == "A":
-            texts = [f"11.22.{high}.{low}" for high, low in numbers]
-        else:
-            texts = [f"{n} m." for n in range(min(count, 3_800))]
-        # The owner is a pointer to the question: so 4,000 A or 3,800 MX fit into the 64 KiB of a message.
-        return reply(query, [raw_record(b"\xc0\x0c", query.rdtype, rdata_wire(query.rdtype, text)) for text in texts])
+            rdata = [struct.pack("!BBH", 11, 22, n) for n in range(count)]
+        else:  # the hosts are root-relative and of one letter, so that 3,800 MX fit into the 64 KiB of a message
+            rdata = [struct.pack("!H", n) + b"\1m\0" for n in range(min(count, 3_800))]
+        return reply(query, [raw_record(b"\xc0\x0c", query.rdtype, one) for one in rdata])
 
     return behave
 
@@ -262,7 +260,6 @@ MODES |= {
     # packets that cannot be read
     "garbage": _garbage,
     "garbage-first": first(1, _garbage),
-    "garbage-then-good": lambda query: Send(_garbage(query).packets + good(query).packets),
     "empty-packet": lambda _query: Send((b"",)),
     "short": lambda query: Send((struct.pack("!HHB", query.message.id, NORMAL, 0),)),
     "oversized": lambda query: Send((struct.pack("!HHHHHH", query.message.id, NORMAL, 1, 1, 0, 0) + _noise(64_000),)),
@@ -274,9 +271,6 @@ MODES |= {
     "pointer-chain": _pointer_chain,
     # packets that answer something else
     "wrong-id": lambda query: good(query, identity=query.message.id ^ 0x5555),
-    "wrong-id-then-good": lambda query: Send(
-        good(query, identity=query.message.id ^ 0x5555).packets + good(query).packets
-    ),
     "wrong-question": _other_question,
     "no-question": lambda query: good(query, question=b""),
     "not-a-reply": lambda query: good(query, flags=AA | RD | RA),
@@ -287,6 +281,15 @@ MODES |= {
         [raw_record(name_wire(query.name), query.rdtype, rdata_wire(query.rdtype, SAMPLES[query.rdtype]), rdclass=3)],
     ),
 }
+
+
+def _then_good(bad: Behaviour) -> Behaviour:
+    return lambda query: Send(bad(query).packets + good(query).packets)
+
+
+#: Bad packets of which each is followed at once by the good one.
+BAD_FIRST = ("garbage", "short", "empty-packet", "wrong-id", "wrong-question", "no-question")
+MODES |= {f"{word}-then-good": _then_good(MODES[word]) for word in BAD_FIRST}
 
 
 def mode_of(label: str) -> Behaviour | None:

@@ -26,7 +26,11 @@ SAMPLES = {
 
 
 class Query(NamedTuple):
-    """One query as it came: ``name`` in lower case without trailing dot, ``number`` counts this name, type and transport from 1."""
+    """One query as it came.
+
+    ``name`` is in lower case without trailing dot. ``number`` counts the UDP queries of this name and type from 1; a query
+    over TCP has the number of the one that it follows.
+    """
 
     message: dns.message.Message
     name: str

@@ -78,7 +78,8 @@ class ScriptedServer:
         rdtype = dns.rdatatype.to_text(asked.rdtype)
         with self._lock:
             self.hits[name, rdtype, transport] += 1
-            number = self.hits[name, rdtype, transport]
+            # A TCP query follows the truncated reply to one over UDP and has its number.
+            number = max(1, self.hits[name, rdtype, "udp"])
         query = Query(message, name, rdtype, transport, number)
         return self._behaviour(query)(query)
 

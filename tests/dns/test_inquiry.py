@@ -1,6 +1,7 @@
 """Which question comes next, what is looked at twice, and what the answers come to; compared with the slow twin."""
 
 from datetime import UTC, datetime
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -146,24 +147,37 @@ KNOWN = st.dictionaries(
 SCRIPTS = st.lists(ANSWERS, min_size=8, max_size=8)
 
 
+def both_ways(need, known, script):
+    """(questions, answers) by the twin and by the inquiry."""
+    by_twin, replies = [], iter(script)
+
+    def ask(rdtype, confirms):
+        by_twin.append((rdtype, confirms))
+        return next(replies)
+
+    expected = inquired(need, known, ask)
+    inquiry, asked, replies = Inquiry(NAME, need, known), [], iter(script)
+    while (step := inquiry.next_step()) is not None:
+        asked.append((step.question.rdtype, step.confirms))
+        inquiry.take(step, next(replies))
+    return (by_twin, expected), (asked, inquiry.answers)
+
+
 class TestAgainstTwin:
+    @pytest.mark.parametrize("need", ["verdict", "full"])
+    def test_every_course_that_an_inquiry_can_take(self, need):
+        """All 15,625 sequences of six replies."""
+        for script in product((PRESENT, NODATA, NXDOMAIN, TIMEOUT, LAME), repeat=6):
+            expected, actual = both_ways(need, {}, script)
+
+            assert actual == expected
+
     @given(st.sampled_from(NEEDS), KNOWN, SCRIPTS)
     def test_same_questions_and_same_answers(self, need, known, script):
         """Whatever comes, the inquiry asks what the rules ask, in their order, and comes to the same."""
-        by_twin, replies = [], iter(script)
+        expected, actual = both_ways(need, known, script)
 
-        def ask(rdtype, confirms):
-            by_twin.append((rdtype, confirms))
-            return next(replies)
-
-        expected = inquired(need, known, ask)
-        inquiry, asked, replies_again = Inquiry(NAME, need, known), [], iter(script)
-        while (step := inquiry.next_step()) is not None:
-            asked.append((step.question.rdtype, step.confirms))
-            inquiry.take(step, next(replies_again))
-
-        assert asked == by_twin
-        assert inquiry.answers == expected
+        assert actual == expected
 
     @given(st.sampled_from(("verdict", "full")), SCRIPTS)
     def test_neither_needs_an_absence_seen_twice(self, need, script):

@@ -300,10 +300,13 @@ class TestTheSimulationCatches:
         assert false_presences(self.live()) != []
 
     def test_one_channel_for_all_attempts(self):
-        """The replies that c-ares remembers are seen."""
-        life = self.live(attempts=1)
+        """The replies that c-ares remembers are seen; a single resolver gets every attempt of a question."""
+        forecasts = [[(0.0, sky.poisoned)]]
+        sound = live_through(forecasts, [(0, names_of(0, 400))])
+        broken = live_through(forecasts, [(0, names_of(0, 400))], attempts=1)
 
-        assert sum(resolver.repeats for resolver in life.resolvers) > 0
+        assert sum(resolver.repeats for resolver in sound.resolvers) == 0
+        assert sum(resolver.repeats for resolver in broken.resolvers) > 0
 
 
 def wrong_absences(query):

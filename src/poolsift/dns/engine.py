@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from itertools import islice
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Final, Self
-from zlib import crc32
 
 from poolsift.dns.answers import Answer, AnswerStatus, Question, Reason, unknown
 from poolsift.dns.inquiry import Inquiry
@@ -70,6 +69,7 @@ class Engine:
         self.stats = EngineStats()
         self.warnings: list[str] = []
         self.upstreams = tuple(upstreams)
+        self._places = {upstream: place for place, upstream in enumerate(self.upstreams)}
         self._concurrency = concurrency
         self._attempts = attempts
         self._zones = ZoneCounts(zone_cap)
@@ -77,6 +77,7 @@ class Engine:
         self._now = now
         self._random = random or randomness.Random()  # noqa: S311 - jitter and probe names are no secrets
         self._time: Callable[[], float] = time.monotonic
+        self._turn = 0
         self._under_way = asyncio.Semaphore(concurrency)
         self._down_since: float | None = None
 
@@ -164,8 +165,9 @@ class Engine:
         elif step is not None and not self._zones.admits(inquiry.name):
             inquiry.refuse(unknown(Reason.ZONE_CAP, self._now()))
         else:
+            seen_by: dict[str, Upstream] = {}
             while step is not None:
-                inquiry.take(step, await self._followed(step.question, confirms=step.confirms))
+                inquiry.take(step, await self._followed(step.question, seen_by, confirms=step.confirms))
                 step = inquiry.next_step()
         for answer in inquiry.answers.values():
             word = answer.reason if answer.status is AnswerStatus.UNKNOWN else None
@@ -175,15 +177,22 @@ class Engine:
         reason = unaskable(question.name)
         if reason is not None:
             return Answer(AnswerStatus.INVALID, reason=reason, asked_at=self._now())
-        return await self._followed(question, confirms=False)
+        return await self._followed(question, {}, confirms=False)
 
-    async def _followed(self, question: Question, *, confirms: bool) -> Answer:
-        """The answer at the end of the aliases that replies leave open."""
+    async def _followed(self, question: Question, seen_by: dict[str, Upstream], *, confirms: bool) -> Answer:
+        """The answer at the end of the aliases that replies leave open.
+
+        ``seen_by``: who answered which type of this name last; a confirmation goes to another resolver.
+        """
+        rdtype = question.rdtype
+        apart = seen_by.get(rdtype, seen_by.get("MX")) if confirms else None
         self.stats.confirmations += confirms
         seen = {question.name}
         while True:
-            answer, next_name = await self._tried(question, confirms=confirms)
+            (answer, next_name), upstream = await self._tried(question, apart, confirms=confirms)
             if next_name is None:
+                if upstream is not None and not confirms:
+                    seen_by[rdtype] = upstream
                 return answer
             if next_name in seen:
                 return unknown(Reason.CNAME_LOOP, answer.asked_at)
@@ -194,62 +203,95 @@ class Engine:
             seen.add(next_name)
             question = Question(next_name, question.rdtype)
 
-    async def _tried(self, question: Question, *, confirms: bool) -> Judgement:
-        """The first judgement that says something, else the last."""
-        # By the name, so that a confirmation goes to another resolver than what it confirms.
-        turn = crc32(question.name.encode()) + confirms
-        judgement: Judgement | None = None
+    async def _tried(
+        self, question: Question, apart: Upstream | None, *, confirms: bool
+    ) -> tuple[Judgement, Upstream | None]:
+        """The first judgement that says something, else the last, and whose it is."""
+        self._turn += 1
+        turn = self._turn
+        judgement, upstream = None, None
+        failed: list[Upstream] = []
         for attempt in range(self._attempts):
             if attempt:
                 self.stats.retries += 1
                 await asyncio.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * (1 + self._random.random()))
-            upstream = self.upstreams[(turn + attempt) % len(self.upstreams)]
-            if upstream.breaker.is_open:
-                other = await self._choose(turn + attempt)
-                if other is None:
-                    return judgement or Judgement(unknown(Reason.CIRCUIT_OPEN, self._now()))
-                upstream = other
-            judgement = await self._exchange(upstream, question, attempt, confirms=confirms)
+            rank = self._ranking(turn, failed, apart, confirms=confirms)
+            tried, upstream = await self._exchanged(question, attempt, rank, confirms=confirms)
+            if tried is None or upstream is None:
+                break
+            failed.append(upstream)
+            judgement = tried
             if judgement.answer.status is not AnswerStatus.UNKNOWN or judgement.next_name is not None:
                 break
-        assert judgement is not None
-        return judgement
+        return judgement or Judgement(unknown(Reason.CIRCUIT_OPEN, self._now())), upstream
 
-    async def _exchange(self, upstream: Upstream, question: Question, attempt: int, *, confirms: bool) -> Judgement:
-        self.stats.queries += 1
+    async def _exchanged(
+        self, question: Question, attempt: int, rank: Callable[[Upstream], tuple[float, ...]], *, confirms: bool
+    ) -> tuple[Judgement | None, Upstream | None]:
+        """One attempt, at the next resolver where the breaker of one opens before the query has gone out."""
+        while True:
+            upstream = await self._choose(rank)
+            if upstream is None:
+                return None, None
+            judgement = await self._exchange(upstream, question, attempt, confirms=confirms)
+            if judgement is not None:
+                return judgement, upstream
+
+    async def _exchange(
+        self, upstream: Upstream, question: Question, attempt: int, *, confirms: bool
+    ) -> Judgement | None:
         start = self._time()
         reply = await (upstream.confirm(question, start) if confirms else upstream.ask(question, attempt, start))
+        if reply is None:
+            return None
+        self.stats.queries += 1
         judgement = judge(question, reply, self._now())
         if not upstream.trusts(judgement.answer):
             judgement = judgement._replace(answer=unknown(Reason.HIJACKED, judgement.answer.asked_at))
         upstream.heed(question, judgement.answer, self._time(), open_end=judgement.next_name is not None)
         return judgement
 
-    async def _choose(self, turn: int) -> Upstream | None:
-        """The resolver whose turn it is, or the next that may be asked; None when none recovers in time."""
+    def _ranking(
+        self, turn: int, failed: list[Upstream], apart: Upstream | None, *, confirms: bool
+    ) -> Callable[[Upstream], tuple[float, ...]]:
+        """The order in which resolvers are preferred, the least first.
+
+        Not one that makes answers up, nor the one whose absence is to be confirmed; not one that has just failed;
+        then the one that is soonest free; then by turns.
+        """
+
+        def rank(upstream: Upstream) -> tuple[float, ...]:
+            unfit = 2 * (confirms and bool(upstream.hijacked)) + (upstream is apart)
+            return unfit, failed.count(upstream), upstream.backlog, (self._places[upstream] - turn) % len(self._places)
+
+        return rank
+
+    async def _choose(self, rank: Callable[[Upstream], tuple[float, ...]]) -> Upstream | None:
+        """The best of the resolvers that may be asked now.
+
+        None when none recovered in time; as long as one is being tried, names wait for what comes of it.
+        """
         while True:
             now = self._time()
-            waits = []
-            for offset in range(len(self.upstreams)):
-                upstream = self.upstreams[(turn + offset) % len(self.upstreams)]
-                wait = upstream.wait(now)
-                if wait <= 0:
-                    if not upstream.breaker.is_open:
-                        self._down_since = None
-                    return upstream
-                waits.append(wait)
+            waits = {upstream: upstream.wait(now) for upstream in self.upstreams}
+            ready = [upstream for upstream in self.upstreams if waits[upstream] <= 0]
+            if ready:
+                chosen = min(ready, key=rank) if len(ready) > 1 else ready[0]
+                self._down_since = None if not chosen.breaker.is_open else self._down_since
+                return chosen
             if self._down_since is None:
                 self._down_since = now
-            if now - self._down_since >= PATIENCE:
+            tried = any(upstream.breaker.is_tried(now) for upstream in self.upstreams)
+            if now - self._down_since >= PATIENCE and not tried:
                 return None
-            await asyncio.sleep(min(waits))
+            await asyncio.sleep(min(waits.values()))
 
     async def _look_for_hijack(self, upstream: Upstream) -> None:
         """A resolver that gives addresses for names that cannot exist would hide every missing domain."""
         labels = ["".join(self._random.choices(ascii_lowercase, k=24)) for _ in _PROBED]
         questions = [Question(f"{label}.{suffix}", "A") for label, suffix in zip(labels, _PROBED, strict=True)]
         replies = await asyncio.gather(*(upstream.ask(question, 0, self._time()) for question in questions))
-        answers = [judge(q, reply, self._now()).answer for q, reply in zip(questions, replies, strict=True)]
+        answers = [judge(q, reply, self._now()).answer for q, reply in zip(questions, replies, strict=True) if reply]
         lies = {rdata for answer in answers for rdata in answer.rdata}
         if lies:
             upstream.hijacked = frozenset(lies)

@@ -93,9 +93,14 @@ class Inquiry:
 
     def _doubtful(self) -> str | None:
         """The type whose absence must be seen once more."""
-        if self.need == "addresses" or self._status("MX") is not _ABSENT:
+        if self.need == "addresses" or self._status("MX") is _PRESENT:
             return None
         mx, a = self.answers["MX"], self.answers.get("A")
+        if mx.status is _UNKNOWN:  # NXDOMAIN speaks of the name (RFC 8020): it settles MX too
+            gone = a is not None and a.status is _ABSENT and a.reason == Reason.NXDOMAIN and not a.confirmed
+            return "A" if gone else None
+        if mx.status is not _ABSENT:
+            return None
         if a is None:  # MX said NXDOMAIN; a query of the other type says it independently
             return "A"
         if a.status is not _ABSENT:

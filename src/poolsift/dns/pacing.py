@@ -139,6 +139,10 @@ class Breaker:
         """Whether it is open, or tried."""
         return self._open_at is not None
 
+    def is_tried(self, now: float) -> bool:
+        """Whether it is open and trial queries may be or are out."""
+        return self._open_at is not None and now >= self._open_at + self.period
+
     @property
     def suspects(self) -> bool:
         """Whether so many failed that an alibi is needed."""

@@ -40,6 +40,8 @@ class Upstream:
         self.queries = 0
         self._channels = tuple(channels)
         self._confirming = confirming
+        self.queued = 0
+        self._gate = asyncio.Lock()
         self._alibi: Question | None = None
         self._checking: asyncio.Task[None] | None = None
 
@@ -47,12 +49,20 @@ class Upstream:
         """Seconds until this resolver may be asked at all."""
         return self.breaker.wait(now)
 
-    def ask(self, question: Question, attempt: int, now: float) -> Awaitable[Reply]:
-        """The reply to the ``attempt``-th query of a question, from 0; ``heed`` is told what it came to."""
+    @property
+    def backlog(self) -> float:
+        """Seconds until what waits for its turn will have been sent."""
+        return self.queued / self.bucket.rate
+
+    def ask(self, question: Question, attempt: int, now: float) -> Awaitable[Reply | None]:
+        """The reply to the ``attempt``-th query of a question, from 0; ``heed`` is told what it came to.
+
+        None where the breaker opened while the query waited for its turn: it was not sent.
+        """
         return self._counted(self._channels[attempt % len(self._channels)], question, now)
 
-    def confirm(self, question: Question, now: float) -> Awaitable[Reply]:
-        """The reply of a query that shows flags and the authority section; ``heed`` is told what it came to."""
+    def confirm(self, question: Question, now: float) -> Awaitable[Reply | None]:
+        """The reply of a query that shows flags and the authority section, or None as with ``ask``."""
         return self._counted(self._confirming, question, now)
 
     def heed(self, question: Question, answer: Answer, now: float, *, open_end: bool = False) -> None:
@@ -78,27 +88,51 @@ class Upstream:
         for transport in (*self._channels, self._confirming):
             await transport.close()
 
-    async def _counted(self, transport: Transport, question: Question, now: float) -> Reply:
+    async def _counted(self, transport: Transport, question: Question, now: float) -> Reply | None:
+        if not await self._may_go(now):
+            return None
         self.breaker.start()
         try:
-            wait = self.bucket.reserve(now)
-            if wait > 0:
-                await asyncio.sleep(wait)
             self.queries += 1
             return await transport.query(question)
         except BaseException:
             self.breaker.withdraw()
             raise
 
+    async def _may_go(self, now: float) -> bool:
+        """Wait for the query's turn. Only the first of the queue has a moment booked, so that a changed pace or an
+        opened breaker holds for all others at once; False where the breaker has opened.
+        """
+        wait = 0.0
+        if not self.queued:
+            wait = self.bucket.reserve(now)
+            if wait <= 0:
+                return True
+        loop = asyncio.get_running_loop()
+        self.queued += 1
+        try:
+            async with self._gate:
+                if wait <= 0:
+                    if self.breaker.wait(loop.time()) > 0:
+                        return False
+                    wait = self.bucket.reserve(loop.time())
+                await asyncio.sleep(wait)
+        finally:
+            self.queued -= 1
+        return self.breaker.wait(loop.time()) <= 0
+
     async def _check(self, now: float) -> None:
         """Ask what it has answered before: if that works, names are dead and not the resolver."""
         try:
             if self._alibi is not None:
+                await asyncio.sleep(self.bucket.reserve(now))
+                if self.breaker.is_open:
+                    return
                 self.queries += 1
                 reply = await self._confirming.query(self._alibi)
                 if reply.said == "answer":
                     self.breaker.acquit()
                     return
-            self.breaker.open(now)
+            self.breaker.open(asyncio.get_running_loop().time())
         finally:
             self._checking = None

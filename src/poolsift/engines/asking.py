@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import threading
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from poolsift.dns.live import open_engine
+from poolsift.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from types import TracebackType
 
     from poolsift.dns.answers import Answer, Question
@@ -19,6 +21,27 @@ if TYPE_CHECKING:
     from poolsift.dns.servers import Server
 
 T = TypeVar("T")
+
+#: What numbers make sense of whoever asks; anything else would ask nobody, or never end.
+_RANGES: Final = {
+    "attempts": (1, 10),
+    "concurrency": (1, 10_000),
+    "max_stale": (0, math.inf),
+    "processes": (1, 64),
+    "rate": (0, math.inf),
+    "recheck_after": (0, math.inf),
+    "timeout": (0.05, 60),
+    "zone_cap": (0, math.inf),
+}
+
+
+def check_numbers(options: Mapping[str, Any]) -> None:
+    """Raises UsageError for an option out of its range; those without a range are passed over."""
+    for key, (least, most) in _RANGES.items():
+        value = options.get(key, least)
+        if not isinstance(value, int | float) or not least <= value <= most:
+            bounds = f"{least} or more" if most == math.inf else f"{least} to {most}"
+            raise UsageError("out of range", key=key, found=repr(value), expected=bounds)
 
 
 class LocalAsker:

@@ -29,38 +29,46 @@ class LiveDns:
     ``resolvers`` are addresses such as ``127.0.0.1:53`` (UsageError for anything else); random names are asked when
     it is entered, to find resolvers that make answers up. ``cache`` None keeps answers in memory only. ``max_stale``:
     seconds past their expiry that old answers stand in for failures. ``rate``: queries a second and resolver, 0
-    without limit; other options are those of ``open_engine``.
+    without limit; other options are those of ``open_engine``. UsageError, too, for use outside its context.
     """
 
     def __init__(
         self, resolvers: Sequence[str], *, cache: str | None = None, max_stale: float = 0.0, **options: Any
     ) -> None:
+        if isinstance(resolvers, str):
+            raise UsageError("not a list", key="resolvers", found=repr(resolvers), expected=f"[{resolvers!r}]")
         self._servers = tuple(Server.parse(text) for text in resolvers)
         if not self._servers:
             raise UsageError("nobody to ask", key="resolvers", expected="the address of a resolver")
+        signature(open_engine).bind(self._servers, **options)
+        check_numbers({**options, "max_stale": max_stale})
         self.resolvers = tuple(map(str, self._servers))
         self.path = cache
         self._max_stale = max_stale
         self._options = options
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="resolver", daemon=True)
+        self._open: _Open | None = None
+        self._warnings: list[str] = []
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        if self._open is not None:
+            raise UsageError("entered twice", key="LiveDns", expected="one context at a time")
+        opened = _Open()
         try:
-            self._call(self._open()).result()
+            opened.call(opened.start(self._servers, self.path, self._max_stale, self._options)).result()
         except BaseException:
-            self._stop()
+            opened.stop()
             raise
+        self._open = opened
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        opened, self._open = self._within, None
         try:
-            self._call(self._close()).result()
+            opened.stop()
         finally:
-            self._stop()
+            self._warnings = opened.warnings
 
     @property
     def name(self) -> str:

@@ -10,11 +10,12 @@ import heapq
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from poolsift.dns.answers import Answer, AnswerStatus, Reason, unknown
 from poolsift.dns.inquiry import Inquiry, counting, settled_types, with_stale
 from poolsift.dns.names import unaskable
+from poolsift.dns.zones import ZoneCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Names looked up in the cache at once.
 _CHUNK: Final = 1_000
+#: Reasons of a run that did not ask: they say nothing to another one.
+_NOT_ASKED: Final = frozenset({Reason.OFFLINE, Reason.ZONE_CAP, Reason.CANCELLED, Reason.NOT_LISTED})
 #: Reasons that another try may end; the others are settled for this run.
 _FLEETING: Final = frozenset(
     {
@@ -33,6 +36,24 @@ _FLEETING: Final = frozenset(
         Reason.MALFORMED, Reason.MISMATCH, Reason.EMPTY_REPLY, Reason.LAME, Reason.UNCONFIRMED,
     }
 )  # fmt: skip
+
+
+class NamesWanted(NamedTuple):
+    """Names, what is needed of each (see Inquiry), and how many are asked below one organizational domain (0: all).
+
+    Which names that cap leaves out depends on the names alone, not on what a cache holds or how many processes ask:
+    a run that was killed and goes on ends as if it had not been.
+    """
+
+    names: NameSet
+    need: str
+    zone_cap: int = 0
+
+    def chunks(self) -> Iterator[list[tuple[str, Reason | None]]]:
+        """All names in order, some at a time, each with the reason why nobody is to be asked about it."""
+        zones = ZoneCounts(self.zone_cap)
+        for chunk in self.names.chunks(_CHUNK):
+            yield [(name, unaskable(name) or (None if zones.admits(name) else Reason.ZONE_CAP)) for name in chunk]
 
 
 class Asker(Protocol):
@@ -95,41 +116,48 @@ class NameAnswers:
         self.from_cache = 0
         self.stale = 0
 
-    def ask(self, names: NameSet, need: str) -> None:
+    def ask(self, wanted: NamesWanted) -> None:
         """Bring every name to an answer in the cache; names that stayed unknown are asked once more at the end."""
-        if self._asker is None or not len(names):
+        if self._asker is None or not len(wanted.names):
             return
         try:
-            self._pass(names, need)
+            self._pass(self._asker, wanted)
             if self._fleeting:
                 time.sleep(self._recheck_after)
-                self._pass(names, need, again=True)
+                self._pass(self._asker, wanted, again=True)
         finally:
             self._cache.commit()
 
-    def answers_of(self, names: NameSet, need: str) -> Iterator[tuple[str, dict[str, Answer]]]:
+    def answers_of(self, wanted: NamesWanted) -> Iterator[tuple[str, dict[str, Answer]]]:
         """(name, its answers) in order, as they are published: of this run's types only, stale ones where allowed."""
-        for chunk in names.chunks(_CHUNK):
-            held = self._cache.lookup(chunk, any_age=True)
-            stale = self._cache.stale(chunk)
-            for name in chunk:
-                yield name, self._published(name, need, held.get(name, {}), stale.get(name, {}))
+        for chunk in wanted.chunks():
+            names = [name for name, _ in chunk]
+            stale = self._cache.stale(names)
+            capped = any(refusal is Reason.ZONE_CAP for _, refusal in chunk)
+            fresh = self._cache.lookup(names) if capped or self._asker is None else {}
+            # What this run learned may be past its time before the run ends, and counts all the same.
+            learned = fresh if self._asker is None else self._cache.lookup(names, any_age=True)
+            for name, refusal in chunk:
+                held = (fresh if refusal else learned).get(name, {})
+                yield name, self._published(name, wanted.need, refusal, held, stale.get(name, {}))
 
     def _published(
-        self, name: str, need: str, held: Mapping[str, Answer], stale: Mapping[str, Answer]
+        self, name: str, need: str, refusal: Reason | None, held: Mapping[str, Answer], stale: Mapping[str, Answer]
     ) -> dict[str, Answer]:
-        reason = unaskable(name)
-        if reason is not None:
-            return dict.fromkeys(("A", "MX"), Answer(AnswerStatus.INVALID, reason=reason))
-        found = {rdtype: held[rdtype] for rdtype in settled_types(need, held)}
-        used = counting(with_stale(found, stale))
+        if refusal not in {None, Reason.ZONE_CAP}:
+            return dict.fromkeys(("A", "MX"), Answer(AnswerStatus.INVALID, reason=refusal))
+        held = _asked(held)
+        inquiry = Inquiry(name, need, {rdtype: held[rdtype] for rdtype in settled_types(need, held)})
+        gap = unknown(refusal or (Reason.OFFLINE if self._asker is None else Reason.NOT_LISTED))
+        while (step := inquiry.next_step()) is not None:
+            inquiry.take(step, gap)
+        used = counting(with_stale(inquiry.answers, stale))
         self.stale += sum(one.reason == Reason.STALE for one in used.values())
-        return used or {"A" if need == "addresses" else "MX": unknown(Reason.OFFLINE)}
+        return used
 
-    def _pass(self, names: NameSet, need: str, *, again: bool = False) -> None:
-        assert self._asker is not None
+    def _pass(self, asker: Asker, wanted: NamesWanted, *, again: bool = False) -> None:
         self._fleeting = self._done = 0
-        total = len(names)
+        total = len(wanted.names)
 
         def finished(inquiry: Inquiry) -> None:
             self._cache.put(inquiry.news)
@@ -137,27 +165,33 @@ class NameAnswers:
             self._fleeting += _is_fleeting(inquiry.answers)
             self._advance(total)
 
-        self._asker.run(self._inquiries(names, need, total, again=again), finished)
+        asker.run(self._inquiries(wanted, total, again=again), finished)
 
-    def _inquiries(self, names: NameSet, need: str, total: int, *, again: bool) -> Iterator[Inquiry]:
+    def _inquiries(self, wanted: NamesWanted, total: int, *, again: bool) -> Iterator[Inquiry]:
         """The names that have still to be asked, with what is known of them."""
-        for chunk in names.chunks(_CHUNK):
-            held = self._cache.lookup(chunk)
-            for name in chunk:
-                known = held.get(name, {})
+        for chunk in wanted.chunks():
+            held = self._cache.lookup([name for name, _ in chunk])
+            for name, refusal in chunk:
+                known = _asked(held.get(name, {}))
                 if again:
                     known = {rdtype: one for rdtype, one in known.items() if one.reason not in _FLEETING}
-                inquiry = Inquiry(name, need, known)
-                if unaskable(name) is None and inquiry.next_step() is not None:
+                inquiry = Inquiry(name, wanted.need, known)
+                complete = inquiry.next_step() is None
+                if refusal is None and not complete:
                     yield inquiry
                 else:
-                    self.from_cache += bool(known) and not again
+                    self.from_cache += complete and not again
                     self._advance(total)
 
     def _advance(self, total: int) -> None:
         self._done += 1
         if self._progress is not None:
             self._progress(self._done, total)
+
+
+def _asked(answers: Mapping[str, Answer]) -> dict[str, Answer]:
+    """The answers that somebody was asked for."""
+    return {rdtype: one for rdtype, one in answers.items() if one.reason not in _NOT_ASKED}
 
 
 def _is_fleeting(answers: Mapping[str, Answer]) -> bool:

@@ -15,7 +15,7 @@ from poolsift.dns.servers import Server, view_of
 from poolsift.dns.snapshot_writer import SnapshotWriter
 from poolsift.engines.asking import LocalAsker
 from poolsift.engines.asking_processes import ProcessAsker
-from poolsift.engines.name_answers import NameAnswers, Tally, mail_hosts, merged
+from poolsift.engines.name_answers import NameAnswers, NamesWanted, Tally, mail_hosts, merged
 from poolsift.engines.name_inputs import NameInputs
 from poolsift.engines.name_set import NameSet
 from poolsift.engines.places import check_places
@@ -91,12 +91,17 @@ class ResolveOptions:
 
     def asker(self) -> LocalAsker | ProcessAsker:
         """Whoever asks."""
-        engine = {"timeout": self.timeout, "attempts": self.attempts, "concurrency": self.concurrency}
+        # Which names the cap leaves out is settled before anybody is asked (NamesWanted).
+        engine = {
+            "rate": self.rate,
+            "timeout": self.timeout,
+            "attempts": self.attempts,
+            "concurrency": self.concurrency,
+            "zone_cap": 0,
+        }
         if self.processes > 1:
-            return ProcessAsker(
-                self.servers, processes=self.processes, rate=self.rate, zone_cap=self.zone_cap, **engine
-            )
-        return LocalAsker(self.servers, rate=self.rate, zone_cap=self.zone_cap, **engine)
+            return ProcessAsker(self.servers, processes=self.processes, **engine)
+        return LocalAsker(self.servers, **engine)
 
 
 def resolve_names(
@@ -156,6 +161,7 @@ class _Job:
         self._names = stack.enter_context(NameSet(directory))
         self._accepted = stack.enter_context(NameSet(directory))
         self._hosts = stack.enter_context(NameSet(directory))
+        self._wanted = NamesWanted(self._names, options.need, options.zone_cap)
         self._accepted.add(sorted({name for entry in tenant.tenants for name in entry.accepted} if tenant else ()))
         self._cache = stack.enter_context(
             DnsCache.open(options.cache, view=view_of(options.servers), max_stale=options.max_stale)
@@ -175,10 +181,10 @@ class _Job:
             recheck_after=self._options.recheck_after,
             progress=self._progress,
         )
-        job.ask(self._names, self._options.need)
-        job.ask(self._accepted, "full")
-        self._hosts.add(mail_hosts(job.answers_of(self._accepted, "full")))
-        job.ask(self._hosts, "addresses")
+        job.ask(self._wanted)
+        job.ask(NamesWanted(self._accepted, "full"))
+        self._hosts.add(mail_hosts(job.answers_of(NamesWanted(self._accepted, "full"))))
+        job.ask(NamesWanted(self._hosts, "addresses"))
         warnings = [] if asker is None else list(asker.warnings)
         tally = Tally()
         sha256 = self._publish(job, tally)
@@ -192,8 +198,10 @@ class _Job:
 
     def _publish(self, job: NameAnswers, tally: Tally) -> str:
         """Write the snapshot, unless a name is unknown that must not be."""
-        main = tally.counting(job.answers_of(self._names, self._options.need))
-        rows = merged(merged(main, job.answers_of(self._accepted, "full")), job.answers_of(self._hosts, "addresses"))
+        main = tally.counting(job.answers_of(self._wanted))
+        # Where an accepted domain is among the names that a cap leaves out, what was asked of it counts.
+        accepted = merged(job.answers_of(NamesWanted(self._accepted, "full")), main)
+        rows = merged(accepted, job.answers_of(NamesWanted(self._hosts, "addresses")))
         writer = SnapshotWriter(self._path, self._manifest())
         try:
             for name, answers in rows:
