@@ -13,10 +13,15 @@ PATIENT = 5.0
 #: Seconds a query where the server never replies.
 BRIEF = 0.3
 
+#: Names below zones of their own that exist, and some that do not, wherever the scripted server is not told otherwise.
+HERE = [f"ok.here{number}.example" for number in range(60)]
+GONE = [f"nxdomain.gone{number}.example" for number in range(30)]
+
 
 def engine(*addresses: str, timeout: float = PATIENT, **options):
     """An engine over these addresses, without rate and probe unless asked for."""
-    settings = {"rate": 0, "attempts": 2, "concurrency": 50, "probe": False} | options
+    # A circuit that opens stays so for a second here, not for half a minute.
+    settings = {"rate": 0, "attempts": 2, "concurrency": 50, "probe": False, "period": 1.0, "patience": 2.0} | options
     return open_engine([Server.parse(one) for one in addresses], timeout=timeout, **settings)
 
 

@@ -47,12 +47,24 @@ def test_names_that_nobody_would_ask_are_not_undecided(snapshot):
 
 
 def test_too_many_names_are_at_least_so_many(snapshot):
-    """Once the most are seen nothing is added; a batch counts as a whole."""
-    names = UndecidedNames(most=3)
-    for start in (0, 2, 4, 6):
-        names.add(verdicts(f"a@n{start}.example", f"a@n{start + 1}.example", dns=snapshot))
+    """Once the most are kept, the fullest of the later batches counts: its names at least are distinct."""
+    names, counts = UndecidedNames(most=3), []
+    for numbers in ((0, 1), (2, 3), (4, 5, 0), (4,), (5, 6, 7)):
+        names.add(verdicts(*(f"a@n{number}.example" for number in numbers), dns=snapshot))
+        counts.append(names.counts())
 
-    assert names.counts() == (4, 4)
+    assert counts == [(2, 2), (4, 4), (6, 6), (6, 6), (7, 7)]
+
+
+def test_an_undecided_name_after_too_many_is_still_noticed(snapshot):
+    """Who requires every answer is not told that all is well."""
+    names = UndecidedNames(most=1)
+    names.add(verdicts("a@contoso.com", "a@nowhere.com", dns=snapshot))
+    names.add(verdicts("a@evil.example", "a@[192.0.2.1]", dns=snapshot))
+    before = names.counts()
+    names.add(verdicts("a@late.example", dns=snapshot))
+
+    assert (before, names.counts()) == ((0, 3), (1, 3))
 
 
 def test_nothing_counts_as_nothing(snapshot):

@@ -138,8 +138,7 @@ def command(
             progress=progress,
             **options,
         )
-        warnings = [] if live is None else live.warnings
-    for warning in warnings:
+    for warning in () if live is None else live.warnings:
         print(f"warning: {shown(warning, limit=2_000)}", file=sys.stderr)
     _report(result, as_json, quiet)
     if not quiet and output != "-":

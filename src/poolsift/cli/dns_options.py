@@ -75,7 +75,7 @@ def servers(asked: tuple[str, ...], *, quiet: bool = False) -> list[Server]:
             return list(dict.fromkeys(Server.parse(text) for entry in asked for text in entry.split(",")))
         except UsageError as error:
             raise UsageError(error.message, key="--resolver", found=error.found, expected=error.expected) from None
-    found = system_servers()
+    found = system_servers(RESOLV_CONF)
     if not quiet:
         named = ", ".join(map(str, found))
         print(f"asking the system's resolver {named} ({RESOLV_CONF}); --resolver names another", file=sys.stderr)

@@ -35,6 +35,7 @@ class DemoServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="demo-dns", daemon=True)
         self.address = ""
+        self._streams: set[asyncio.Task[None]] = set()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -94,9 +95,17 @@ class DemoServer:
     async def _close(self) -> None:
         self._udp.close()
         self._tcp.close()
+        # Whoever holds a connection open must not hold the end up.
+        for stream in self._streams:
+            stream.cancel()
+        await asyncio.gather(*self._streams, return_exceptions=True)
         await self._tcp.wait_closed()
 
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._streams.add(task)
+        task.add_done_callback(self._streams.discard)
         try:
             size = int.from_bytes(await reader.readexactly(2))
             response = self.respond(await reader.readexactly(size))

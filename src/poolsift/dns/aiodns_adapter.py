@@ -67,20 +67,21 @@ class _Generation:
     def __init__(self, resolver: aiodns.DNSResolver) -> None:
         self.resolver = resolver
         self.sent = 0
-        self.idle = asyncio.Event()
-        self._under_way = 0
-
-    def begin(self) -> None:
-        """A query goes out."""
-        self.sent += 1
-        self._under_way += 1
-        self.idle.clear()
+        self.under_way = 0
+        self._idle: asyncio.Event | None = None
 
     def end(self) -> None:
         """A query came to an end."""
-        self._under_way -= 1
-        if not self._under_way:
-            self.idle.set()
+        self.under_way -= 1
+        if self._idle is not None and not self.under_way:
+            self._idle.set()
+
+    async def retire(self) -> None:
+        """Close once the last query under way has come to its end."""
+        if self.under_way:
+            self._idle = asyncio.Event()
+            await self._idle.wait()
+        await self.resolver.close()
 
 
 class AiodnsTransport:
@@ -110,7 +111,8 @@ class AiodnsTransport:
             return Reply(Reason.NETWORK)
         except UnicodeError:
             return Reply(Reason.MALFORMED)
-        channel.begin()
+        channel.sent += 1
+        channel.under_way += 1
         self._watch(future)
         try:
             result = await future
@@ -141,7 +143,7 @@ class AiodnsTransport:
         if self._current is None or self._current.sent >= CHANNEL_QUERIES:
             fresh = _Generation(self._resolver())
             if self._current is not None:
-                task = asyncio.create_task(self._retire(self._current))
+                task = asyncio.create_task(self._current.retire())
                 self._retired.add(task)
                 task.add_done_callback(self._retired.discard)
             self._current = fresh
@@ -157,10 +159,6 @@ class AiodnsTransport:
             flags=pycares.ARES_FLAG_EDNS,
             socket_receive_buffer_size=_RECEIVE_BUFFER,
         )
-
-    async def _retire(self, old: _Generation) -> None:
-        await old.idle.wait()
-        await old.resolver.close()
 
     def _watch(self, future: asyncio.Future[Any]) -> None:
         self._waiting[future] = self._beat

@@ -46,6 +46,7 @@ class _Asked:
     def __init__(self, question: Question) -> None:
         self.name = dns.name.from_text(question.name)
         self.rdtype = dns.rdatatype.from_text(question.rdtype)
+        self.saw_bad_packet = False
         self._name_on_wire = self.name.to_digestable()
 
     def packet(self, number: int) -> bytes:
@@ -78,15 +79,27 @@ class _Port(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002 - the socket is connected
         """Give the packet to whoever waits for it; what does not fit any question is passed over."""
         asked = self._waiting.get(int.from_bytes(data[:2]))
-        if asked is None or asked[1].done():
+        if asked is None:
+            self._note_stray_packet(data)
+            return
+        if asked[1].done():
             return
         try:
             response = dns.message.from_wire(data, ignore_trailing=True)
             fits = asked[0].is_answered_by(response)
         except (dns.exception.DNSException, ValueError, IndexError):
+            asked[0].saw_bad_packet = True
             return
         if fits:
             asked[1].set_result(response)
+
+    def _note_stray_packet(self, data: bytes) -> None:
+        """Noise belongs to nobody; if it cannot be read, whoever waits in vain learns that there was some."""
+        try:
+            dns.message.from_wire(data, ignore_trailing=True)
+        except (dns.exception.DNSException, ValueError, IndexError):
+            for asked, _ in self._waiting.values():
+                asked.saw_bad_packet = True
 
     def error_received(self, exc: Exception) -> None:
         """Nobody listens there: everybody who waits learns it."""
@@ -137,7 +150,7 @@ class ConfirmingTransport:
             if response.flags & dns.flags.TC:
                 response = await self._by_tcp(asked)
         except (TimeoutError, dns.exception.Timeout):
-            return Reply(Reason.TIMEOUT)
+            return Reply(Reason.MALFORMED if asked.saw_bad_packet else Reason.TIMEOUT)
         except (ConnectionError, EOFError):
             return Reply(Reason.CONNECTION)
         except OSError:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 #: Pause before the second attempt in seconds; doubled for each further one, and up to twice that by chance.
 FIRST_PAUSE: Final = 0.25
-#: How long names wait for a resolver to recover before they are unknown.
+#: Seconds that names wait for a resolver to recover before they are unknown.
 PATIENCE: Final = 60.0
 #: Random names under these are asked at the start: an answer with an address is a lie.
 _PROBED: Final = ("com", "net", "org")
@@ -52,7 +52,8 @@ class Engine:
     """A Resolver over one or several upstreams; use it as an asynchronous context manager.
 
     ``concurrency`` bounds the names under way, ``zone_cap`` the names asked below one organizational domain
-    (0: no bound). ``now`` gives the wall time of answers; pauses are by the running loop's clock.
+    (0: no bound). ``patience``: seconds that names wait while every resolver fails. ``now`` gives the wall time of
+    answers; pauses are by the running loop's clock.
     """
 
     def __init__(
@@ -63,17 +64,21 @@ class Engine:
         attempts: int = 3,
         zone_cap: int = 0,
         probe: bool = True,
+        patience: float = PATIENCE,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         random: randomness.Random | None = None,
     ) -> None:
         self.stats = EngineStats()
         self.warnings: list[str] = []
         self.upstreams = tuple(upstreams)
+        #: Where there is no choice, none is made: it would cost a tenth of all that a query costs.
+        self._only = self.upstreams[0] if len(self.upstreams) == 1 else None
         self._places = {upstream: place for place, upstream in enumerate(self.upstreams)}
         self._concurrency = concurrency
         self._attempts = attempts
         self._zones = ZoneCounts(zone_cap)
         self._probe = probe
+        self._patience = patience
         self._now = now
         self._random = random or randomness.Random()  # noqa: S311 - jitter and probe names are no secrets
         self._time: Callable[[], float] = time.monotonic
@@ -215,8 +220,16 @@ class Engine:
             if attempt:
                 self.stats.retries += 1
                 await asyncio.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * (1 + self._random.random()))
-            rank = self._ranking(turn, failed, apart, confirms=confirms)
-            tried, upstream = await self._exchanged(question, attempt, rank, confirms=confirms)
+            only = self._only
+            # c-ares gives up at a packet that it cannot read; dnspython goes on listening for a better one.
+            odd = judgement is not None and judgement.answer.reason == Reason.MALFORMED
+            if only is not None and not only.breaker.is_open:
+                tried, upstream = await self._exchange(only, question, attempt, patient=confirms or odd), only
+            else:
+                tried, upstream = None, None
+            if tried is None:
+                rank = self._ranking(turn, failed, apart, confirms=confirms)
+                tried, upstream = await self._exchanged(question, attempt, rank, patient=confirms or odd)
             if tried is None or upstream is None:
                 break
             failed.append(upstream)
@@ -226,22 +239,23 @@ class Engine:
         return judgement or Judgement(unknown(Reason.CIRCUIT_OPEN, self._now())), upstream
 
     async def _exchanged(
-        self, question: Question, attempt: int, rank: Callable[[Upstream], tuple[float, ...]], *, confirms: bool
+        self, question: Question, attempt: int, rank: Callable[[Upstream], tuple[float, ...]], *, patient: bool
     ) -> tuple[Judgement | None, Upstream | None]:
         """One attempt, at the next resolver where the breaker of one opens before the query has gone out."""
         while True:
             upstream = await self._choose(rank)
             if upstream is None:
                 return None, None
-            judgement = await self._exchange(upstream, question, attempt, confirms=confirms)
+            judgement = await self._exchange(upstream, question, attempt, patient=patient)
             if judgement is not None:
                 return judgement, upstream
 
     async def _exchange(
-        self, upstream: Upstream, question: Question, attempt: int, *, confirms: bool
+        self, upstream: Upstream, question: Question, attempt: int, *, patient: bool
     ) -> Judgement | None:
+        """One query; ``patient`` by the transport that sees flags and outlasts bad packets."""
         start = self._time()
-        reply = await (upstream.confirm(question, start) if confirms else upstream.ask(question, attempt, start))
+        reply = await (upstream.confirm(question, start) if patient else upstream.ask(question, attempt, start))
         if reply is None:
             return None
         self.stats.queries += 1
@@ -256,13 +270,14 @@ class Engine:
     ) -> Callable[[Upstream], tuple[float, ...]]:
         """The order in which resolvers are preferred, the least first.
 
-        Not one that makes answers up, nor the one whose absence is to be confirmed; not one that has just failed;
-        then the one that is soonest free; then by turns.
+        Not one that makes answers up, for confirmations; not one that has just failed; not the one whose absence is
+        to be confirmed; then the one that is soonest free; then by turns.
         """
 
         def rank(upstream: Upstream) -> tuple[float, ...]:
-            unfit = 2 * (confirms and bool(upstream.hijacked)) + (upstream is apart)
-            return unfit, failed.count(upstream), upstream.backlog, (self._places[upstream] - turn) % len(self._places)
+            unfit = confirms and bool(upstream.hijacked)
+            place = (self._places[upstream] - turn) % len(self._places)
+            return unfit, failed.count(upstream), upstream is apart, upstream.backlog, place
 
         return rank
 
@@ -282,7 +297,7 @@ class Engine:
             if self._down_since is None:
                 self._down_since = now
             tried = any(upstream.breaker.is_tried(now) for upstream in self.upstreams)
-            if now - self._down_since >= PATIENCE and not tried:
+            if now - self._down_since >= self._patience and not tried:
                 return None
             await asyncio.sleep(min(waits.values()))
 

@@ -89,7 +89,8 @@ class Upstream:
             await transport.close()
 
     async def _counted(self, transport: Transport, question: Question, now: float) -> Reply | None:
-        if not await self._may_go(now):
+        wait = 0.0 if self.queued else self.bucket.reserve(now)
+        if (self.queued or wait > 0) and not await self._turn_comes(wait):
             return None
         self.breaker.start()
         try:
@@ -99,15 +100,12 @@ class Upstream:
             self.breaker.withdraw()
             raise
 
-    async def _may_go(self, now: float) -> bool:
-        """Wait for the query's turn. Only the first of the queue has a moment booked, so that a changed pace or an
-        opened breaker holds for all others at once; False where the breaker has opened.
+    async def _turn_comes(self, wait: float) -> bool:
+        """Wait for the query's turn: ``wait`` seconds where a moment is booked, else behind the others.
+
+        Only the first of the queue has a moment booked, so that a changed pace or an opened breaker holds for all
+        others at once; False where the breaker has opened.
         """
-        wait = 0.0
-        if not self.queued:
-            wait = self.bucket.reserve(now)
-            if wait <= 0:
-                return True
         loop = asyncio.get_running_loop()
         self.queued += 1
         try:

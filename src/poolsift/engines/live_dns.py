@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any, Self
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from poolsift.dns.answers import Reason
 from poolsift.dns.cache import DnsCache
+from poolsift.dns.engine import EngineStats
 from poolsift.dns.inquiry import Inquiry, with_stale
 from poolsift.dns.live import open_engine
 from poolsift.dns.servers import Server, view_of
+from poolsift.engines.asking import check_numbers
 from poolsift.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
     from concurrent.futures import Future
     from types import TracebackType
 
     from poolsift.dns.answers import Answer
-    from poolsift.dns.engine import Engine, EngineStats
+    from poolsift.dns.engine import Engine
 
     Answers = dict[str, dict[str, Answer]]
+
+T = TypeVar("T")
 
 
 class LiveDns:
@@ -46,57 +52,77 @@ class LiveDns:
         self.path = cache
         self._max_stale = max_stale
         self._options = options
-        self._open: _Open | None = None
-        self._warnings: list[str] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._cache: DnsCache | None = None
+        self._engine: Engine | None = None
 
     def __enter__(self) -> Self:
-        if self._open is not None:
+        if self._loop is not None:
             raise UsageError("entered twice", key="LiveDns", expected="one context at a time")
-        opened = _Open()
+        self._cache = self._engine = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="resolver", daemon=True)
+        self._thread.start()
         try:
-            opened.call(opened.start(self._servers, self.path, self._max_stale, self._options)).result()
+            self._call(self._open()).result()
         except BaseException:
-            opened.stop()
+            self._end()
             raise
-        self._open = opened
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        opened, self._open = self._within, None
-        try:
-            opened.stop()
-        finally:
-            self._warnings = opened.warnings
+        self._end()
 
     @property
     def name(self) -> str:
         """What people read: who is asked, and which cache is used."""
-        held = "" if self._cache.path is None else f" (cache {self._cache.path})"
+        self._check_entered()
+        held = "" if self.path is None else f" (cache {self.path})"
         return "live: " + ", ".join(self.resolvers) + held
 
     @property
     def warnings(self) -> list[str]:
-        """What people should know of resolvers and cache, a line each."""
-        return [*self._engine.warnings, *self._cache.warnings]
+        """What people should know of resolvers and cache, a line each; complete when the context has ended."""
+        known = (self._engine, self._cache)
+        return [line for one in known if one is not None for line in one.warnings]
 
     @property
     def stats(self) -> EngineStats:
         """What was asked so far."""
-        return self._engine.stats
+        return EngineStats() if self._engine is None else self._engine.stats
 
     def resolve(self, names: list[str]) -> Future[Answers]:
         """The answers that decide whether each name resolves, in a while."""
-        return self._call(self._answers(names))
+        self._check_entered()
+        assert self._cache is not None and self._engine is not None
+        return self._call(self._answers(names, self._cache, self._engine))
 
-    def _call(self, work: Any) -> Future[Any]:
+    def _check_entered(self) -> None:
+        if self._loop is None:
+            raise UsageError("not entered", key="LiveDns", expected="with LiveDns(...) as dns: ...")
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _open(self) -> None:
         """In the loop's thread, to which the cache then belongs."""
         self._cache = DnsCache.open(self.path, view=view_of(self._servers), max_stale=self._max_stale)
-        self._engine: Engine = await open_engine(self._servers, **self._options).__aenter__()
+        self._engine = open_engine(self._servers, **self._options)
+        await self._engine.__aenter__()
+
+    def _end(self) -> None:
+        """Close everything, however far it had come."""
+        assert self._loop is not None
+        loop, self._loop = self._loop, None
+        try:
+            asyncio.run_coroutine_threadsafe(self._close(), loop).result()
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            self._thread.join()
+            loop.close()
 
     async def _close(self) -> None:
         own = asyncio.current_task()
@@ -104,20 +130,20 @@ class LiveDns:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        self._cache.close()
-        await self._engine.close()
+        if self._cache is not None:
+            self._cache.close()
+        if self._engine is not None:
+            await self._engine.close()
 
-    def _stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    async def _answers(self, names: list[str]) -> Answers:
-        held = self._cache.lookup(names)
+    async def _answers(self, names: list[str], cache: DnsCache, engine: Engine) -> Answers:
+        held = cache.lookup(names)
         inquiries = [Inquiry(name, "verdict", held.get(name)) for name in names]
-        await self._engine.run(
-            (one for one in inquiries if one.next_step() is not None), lambda one: self._cache.put(one.news)
-        )
+
+        def finished(inquiry: Inquiry) -> None:
+            # What a cap left out nobody was asked for; another run may have more room.
+            cache.put(pair for pair in inquiry.news if pair[1].reason != Reason.ZONE_CAP)
+
+        await engine.run((one for one in inquiries if one.next_step() is not None), finished)
         answers = {one.name: one.answers for one in inquiries}
-        stale = self._cache.stale(names)
+        stale = cache.stale(names)
         return {name: with_stale(types, stale.get(name, {})) for name, types in answers.items()}

@@ -85,11 +85,11 @@ class Tally:
         if any(answer.status is AnswerStatus.PRESENT for answer in held):
             self.resolves += 1
         elif any(answer.status is AnswerStatus.INVALID for answer in held):
-            self.invalid[held[0].reason or "invalid"] += 1
+            self.invalid[_word(held[0])] += 1
         elif len(held) == 2 and all(answer.status is AnswerStatus.ABSENT for answer in held):
             self.neither += 1
         else:
-            self.unknown[next((a.reason for a in held if a.status is AnswerStatus.UNKNOWN), None) or "unknown"] += 1
+            self.unknown[next((_word(one) for one in held if one.status is AnswerStatus.UNKNOWN), "unknown")] += 1
 
 
 class NameAnswers:
@@ -118,7 +118,11 @@ class NameAnswers:
 
     def ask(self, wanted: NamesWanted) -> None:
         """Bring every name to an answer in the cache; names that stayed unknown are asked once more at the end."""
-        if self._asker is None or not len(wanted.names):
+        if self._asker is None:
+            for _ in self._inquiries(wanted, len(wanted.names), again=False):
+                pass  # only to count what the cache holds
+            return
+        if not len(wanted.names):
             return
         try:
             self._pass(self._asker, wanted)
@@ -187,6 +191,11 @@ class NameAnswers:
         self._done += 1
         if self._progress is not None:
             self._progress(self._done, total)
+
+
+def _word(answer: Answer) -> str:
+    """Why an answer is what it is, as plain text: a member of Reason is no key of a JSON object."""
+    return str(answer.reason or answer.status)
 
 
 def _asked(answers: Mapping[str, Answer]) -> dict[str, Answer]:

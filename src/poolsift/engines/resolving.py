@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 from poolsift.dns.cache import DnsCache
 from poolsift.dns.servers import Server, view_of
 from poolsift.dns.snapshot_writer import SnapshotWriter
-from poolsift.engines.asking import LocalAsker
+from poolsift.engines.asking import LocalAsker, check_numbers
 from poolsift.engines.asking_processes import ProcessAsker
 from poolsift.engines.name_answers import NameAnswers, NamesWanted, Tally, mail_hosts, merged
 from poolsift.engines.name_inputs import NameInputs
 from poolsift.engines.name_set import NameSet
 from poolsift.engines.places import check_places
 from poolsift.errors import DnsIncompleteError, UsageError, nearest
+from poolsift.readers.inputs import is_remote
+from poolsift.readers.raw_files import STDIN, quoted
 from poolsift.writers.durable import Lock
 from poolsift.writers.publish import REJECTS
 from poolsift.writers.reject_file import RejectFile
@@ -81,8 +83,12 @@ class ResolveOptions:
             raise UsageError("unknown", key="need", found=self.need, expected=" or ".join(NEEDS), nearest=close)
         if not self.resolvers and not self.offline:
             raise UsageError("nobody to ask", key="resolvers", expected="the address of a resolver, or offline")
+        if isinstance(self.resolvers, str):
+            expected = f"[{self.resolvers!r}]"
+            raise UsageError("not a list", key="resolvers", found=repr(self.resolvers), expected=expected)
         for text in self.resolvers:
             Server.parse(text)
+        check_numbers({field.name: getattr(self, field.name) for field in fields(self)})
 
     @property
     def servers(self) -> list[Server]:
@@ -124,8 +130,13 @@ def resolve_names(
     snapshot is written, but everything learned stays in the cache.
     """
     path = os.fspath(out)
+    _check_output(path, options.cache)
+    files = [os.fspath(one) for one in inputs]
+    remote = next(filter(is_remote, files), None)
+    if options.offline and remote is not None:
+        raise UsageError("asks the network", key="--offline", found=remote, expected="files")
     names = NameInputs(
-        [os.fspath(one) for one in inputs],
+        files,
         max_rejects=max_rejects,
         allow_truncated=allow_truncated,
         allow_duplicates=allow_duplicates,
@@ -136,7 +147,18 @@ def resolve_names(
         lock = Lock(Path(path).absolute().with_name(f".{Path(path).name}.lock"))
         stack.callback(lock.release)
         job = _Job(names, path, options, tenant, progress, stack)
-        return job.run(allow_rejects)
+        result = job.run(allow_rejects)
+    # What could not be written to the cache at its end is said by then.
+    return replace(result, warnings=(*result.warnings, *job.cache_warnings))
+
+
+def _check_output(path: str, cache: str | None) -> None:
+    """Refuses, before any name is asked, a place where no snapshot can appear, and the cache's own."""
+    if path == STDIN or os.path.isdir(path):
+        raise UsageError("a snapshot is a file", key="-o", found=quoted(path), expected="a file name")
+    written = {os.path.realpath(path), os.path.realpath(f"{path}.{REJECTS}")}
+    if cache is not None and os.path.realpath(cache) in written:
+        raise UsageError("the answers are kept there", key="-o", found=quoted(cache), expected="another place")
 
 
 class _Job:
@@ -193,8 +215,13 @@ class _Job:
             self._summary(job, tally, None if asker is None else asker.stats, sha256, rejects),
             self._inputs.exit_code(allow_rejects=allow_rejects),
             tuple(self._inputs.failures),
-            tuple(warnings + self._cache.warnings),
+            tuple(warnings),
         )
+
+    @property
+    def cache_warnings(self) -> list[str]:
+        """What people should know of the cache."""
+        return self._cache.warnings
 
     def _publish(self, job: NameAnswers, tally: Tally) -> str:
         """Write the snapshot, unless a name is unknown that must not be."""
@@ -208,10 +235,10 @@ class _Job:
                 writer.add(name, answers)
             if self._options.require_dns and tally.unknown:
                 raise DnsIncompleteError(tally.unknown.total(), tally.names)
+            return writer.finish()
         except BaseException:
             writer.abandon()
             raise
-        return writer.finish()
 
     def _manifest(self) -> dict[str, str]:
         return {
