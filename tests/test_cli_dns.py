@@ -7,12 +7,14 @@ import sys
 import time
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from poolsift.cli import _run
+from poolsift.cli import _run, classify
 from poolsift.dns import servers
 from poolsift.dns.cache import DnsCache
+from poolsift.errors import UsageError
 from tests.dns.counting_server import CountingServer, world
 from tests.dns.tiny_server import TinyServer
 from tests.test_engine import ndjson
@@ -31,7 +33,10 @@ def server():
 def inputs(tmp_path):
     """Several files, whose senders overlap."""
     return [
-        ndjson(tmp_path / f"in{part}.ndjson", [{**BASE, "mail_from": f"a@{name}"} for name in NAMES[part * 8 : part * 8 + 32]])
+        ndjson(
+            tmp_path / f"in{part}.ndjson",
+            [{**BASE, "mail_from": f"a@{name}"} for name in NAMES[part * 8 : part * 8 + 32]],
+        )
         for part in range(3)
     ]
 
@@ -116,13 +121,16 @@ def test_a_failure_is_undetermined_and_named_in_the_manifest(server, inputs, run
     assert {reason: 1} == manifest["verdicts"]["dns_live"]["unknown"]
 
 
-def test_a_resolver_that_lies_is_a_warning(inputs, run, tmp_path):
+def test_a_resolver_that_lies_is_a_warning(run, tmp_path):
     """What it makes up sends nobody to a pool."""
+    source = ndjson(tmp_path / "in.ndjson", [{**BASE, "mail_from": f"a@{name}"} for name in NAMES[:3]])
     with TinyServer({}, everything=["203.0.113.9"]) as liar:
-        code, said = run(inputs, "out.ndjson", *live(liar))
+        code, said = run([source], "out.ndjson", *live(liar))
 
     assert 0 == code
-    assert said.startswith(f"warning: resolver {liar.address} gives addresses for names that do not exist (203.0.113.9)")
+    assert said.startswith(
+        f"warning: resolver {liar.address} gives addresses for names that do not exist (203.0.113.9)"
+    )
     assert {"undetermined"} == {row["pool"] for row in rows(tmp_path / "out.ndjson")}
 
 
@@ -163,7 +171,9 @@ class TestRequireDns:
     @pytest.mark.parametrize("how", ["snapshot", "live"])
     def test_all_known_is_enough(self, server, inputs, run, tmp_path, how):
         """Names that nobody can ask about are known."""
-        odd = ndjson(tmp_path / "odd.ndjson", [{**BASE, "mail_from": one} for one in ("a@printer", "a@[192.0.2.1]", "<>")])
+        odd = ndjson(
+            tmp_path / "odd.ndjson", [{**BASE, "mail_from": one} for one in ("a@printer", "a@[192.0.2.1]", "<>")]
+        )
         given = live(server) if how == "live" else ["--snapshot", snapshot(server, tmp_path)]
         code, said = run([*inputs, odd], "out.ndjson", *given, "--require-dns")
 
@@ -187,19 +197,28 @@ class TestRequireDns:
         (["--cache", "c.sqlite"], "--cache"),
         (["--dns", "live", "--resolver", "resolver.example"], "--resolver"),
         (["--dns", "live", "--resolver", "127.0.0.1:0"], "--resolver"),
-        (["--dns", "live", "--resolver", "127.0.0.1", "--cache", "in0.ndjson"], "-o"),
+        (["--dns", "live", "--resolver", "127.0.0.1", "--cache", "in0.ndjson"], "--cache"),
+        (["--dns", "live", "--resolver", "127.0.0.1", "--cache", "tenant.toml", "--tenant", "tenant.toml"], "--cache"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(inputs, run, tmp_path, monkeypatch, given, word):
-    """Nothing is written; an input that is named as the cache is not touched."""
+    """Nothing is written; what is read and named as the cache is not set aside as a damaged one."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "tenant.toml").write_text('[[tenant]]\nname = "c"\naccepted_domains = ["contoso.com"]\n')
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    out = "in0.ndjson" if "in0.ndjson" in given else "out.ndjson"
-    code, said = run(inputs, out, *given)
+    code, said = run([*inputs[1:], "in0*"], "out.ndjson", *given)
 
     assert 2 == code
     assert word in said
     assert before == {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def test_a_cache_is_compared_with_files_only(tmp_path):
+    """Inputs that only the network reaches are not looked up for it."""
+    classify._refuse_cache(str(tmp_path / "c.sqlite"), ("s3://bucket/in.ndjson",), None)
+    (tmp_path / "in.ndjson").write_text("")
+    with pytest.raises(UsageError):
+        classify._refuse_cache(str(tmp_path / "in.ndjson"), ("s3://bucket/x", f"file://{tmp_path}/in.ndjson"), None)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -233,7 +252,10 @@ def test_the_demo_is_the_same_live(tmp_path, capfd):
         ended = subprocess.run(command, capture_output=True, check=False, timeout=200, env=environment)
         assert 0 == ended.returncode, ended.stderr.decode()
         assert ("DNS answers from live: 127.0.0.1:" in ended.stderr.decode()) == (how == "live")
-    offline, asked = (pq.read_table(tmp_path / how / "verdicts") for how in ("snapshot", "live"))
+    offline, asked = (
+        pa.concat_tables(map(pq.read_table, sorted((tmp_path / how / "verdicts").glob("part-*"))))
+        for how in ("snapshot", "live")
+    )
     names = ["input", "pool", "rule", "fix", "sender_domain"]
 
     assert offline.num_rows > 2_000

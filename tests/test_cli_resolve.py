@@ -168,7 +168,9 @@ class TestEndings:
         assert 0 == run(names, "--require-dns")[0]
 
     @pytest.mark.parametrize("place", ["missing/dns.arrow", "names.txt/dns.arrow", "x" * 300])
-    def test_a_place_that_cannot_be_written_is_named_before_anybody_is_asked(self, server, names, tmp_path, capfd, place):
+    def test_a_place_that_cannot_be_written_is_named_before_anybody_is_asked(
+        self, server, names, tmp_path, capfd, place
+    ):
         before = server.mark()
         code = _run(arguments(server, names, "-o", tmp_path / place))
 
@@ -180,7 +182,8 @@ class TestEndings:
         "given",
         [
             ["names.txt", "-o", "names.txt"], ["names.txt", "-o", "tenant.toml", "--tenant", "tenant.toml"],
-            ["names.txt", "-o", "c.sqlite", "--cache", "c.sqlite"], ["names.txt", "-o", "-"], ["names.txt", "-o", "."],
+            ["names.txt", "-o", "c.sqlite", "--cache", "c.sqlite"], ["names.txt", "-o", "new", "--cache", "names.txt"],
+            ["names.txt", "-o", "new", "--cache", "tenant.toml", "--tenant", "tenant.toml"], ["names.txt", "-o", "-"], ["names.txt", "-o", "."],
             ["names.txt", "-o", "new", "--resolver", "localhost"], ["names.txt", "-o", "new", "--need", "verdicts"],
             ["names.txt", "-o", "new", "--max-stale", "1 week"], ["names.txt", "-o", "new", "--rate", "-1"],
             ["missing.txt", "-o", "new"], ["names.txt"], ["-o", "new"],
@@ -247,7 +250,10 @@ class TestWhatIsSaid:
 
         assert (0, ["127.0.0.77:53"]) == (code, list(map(str, asked)))
         assert "asking the system's resolver" not in quiet
-        assert f"asking the system's resolver 127.0.0.77:53 ({tmp_path / 'resolv.conf'}); --resolver names another\n" == said
+        assert (
+            f"asking the system's resolver 127.0.0.77:53 ({tmp_path / 'resolv.conf'}); --resolver names another\n"
+            == said
+        )
 
     def test_a_system_without_resolver_says_what_helps(self, names, tmp_path, monkeypatch, capfd):
         (tmp_path / "resolv.conf").write_text("search example.com\n")
@@ -265,7 +271,9 @@ class TestWhatIsSaid:
             code = _run(arguments(liar, names, "-o", tmp_path / "o", "-q"))
 
         assert 0 == code
-        assert capfd.readouterr().err.startswith(f"warning: resolver {liar.address} gives addresses for names that do not exist")
+        assert capfd.readouterr().err.startswith(
+            f"warning: resolver {liar.address} gives addresses for names that do not exist"
+        )
 
     def test_several_resolvers_are_asked(self, server, names, tmp_path):
         """By one option or several; each has its part."""
@@ -276,7 +284,10 @@ class TestWhatIsSaid:
 
         assert 0 == code
         assert min(counts) > 10
-        assert " ".join(sorted([one.address, two.address])) == Snapshot.open(str(tmp_path / "dns.arrow")).manifest["resolvers"]
+        assert (
+            " ".join(sorted([one.address, two.address]))
+            == Snapshot.open(str(tmp_path / "dns.arrow")).manifest["resolvers"]
+        )
 
 
 def test_options_reach_the_run(run, server, names, tmp_path):
@@ -392,12 +403,21 @@ def test_two_runs_at_once_share_a_cache(tmp_path):
         runs = []
         for number, part in enumerate(parts):
             (tmp_path / f"{number}.txt").write_text("".join(f"{name}\n" for name in part))
-            given = arguments(server, tmp_path / f"{number}.txt", "-o", tmp_path / f"{number}.arrow", "-q", cache=tmp_path / "c.sqlite")
+            given = arguments(
+                server,
+                tmp_path / f"{number}.txt",
+                "-o",
+                tmp_path / f"{number}.arrow",
+                "-q",
+                cache=tmp_path / "c.sqlite",
+            )
             runs.append(child(*given, "--concurrency", "50"))
         said = [one.communicate(timeout=120) for one in runs]
         before = server.mark()
         (tmp_path / "all.txt").write_text("".join(f"{name}\n" for name in zones))
-        code = _run(arguments(server, tmp_path / "all.txt", "-o", tmp_path / "all.arrow", "-q", cache=tmp_path / "c.sqlite"))
+        code = _run(
+            arguments(server, tmp_path / "all.txt", "-o", tmp_path / "all.arrow", "-q", cache=tmp_path / "c.sqlite")
+        )
         asked_again = server.mark() - before
     found = [set(Snapshot.open(str(tmp_path / f"{number}.arrow")).rows["name"].to_pylist()) for number in range(2)]
 

@@ -48,7 +48,9 @@ def asked(tmp_path):
     (tmp_path / "before.txt").write_text("".join(f"{name}\n" for name in NAMES))
     with CountingServer(world(40)) as server:
         given = ["-o", tmp_path / "before.arrow", "--resolver", server.address, "--rate", 0, "--zone-cap", 0, "-q"]
-        assert 0 == _run([*map(str, ["resolve", tmp_path / "before.txt", *given, "--cache", tmp_path / "cache.sqlite"])])
+        assert 0 == _run(
+            [*map(str, ["resolve", tmp_path / "before.txt", *given, "--cache", tmp_path / "cache.sqlite"])]
+        )
     return server.address
 
 
@@ -115,7 +117,9 @@ def test_what_needs_the_network_is_refused(tmp_path, archive, monkeypatch, capfd
 
 @pytest.mark.parametrize("given", ["s3://bucket/names.txt", "abfs://c@a/names.txt"])
 def test_names_from_the_network_are_refused_too(tmp_path, capfd, given):
-    code = _run(["resolve", given, "--offline", "--resolver", "127.0.0.1:9", "-o", str(tmp_path / "o"), "--cache", "none"])
+    code = _run(
+        ["resolve", given, "--offline", "--resolver", "127.0.0.1:9", "-o", str(tmp_path / "o"), "--cache", "none"]
+    )
 
     assert 2 == code
     assert "--offline: asks the network" in capfd.readouterr().err

@@ -74,7 +74,8 @@ RETRIED = tuple(sorted(set(UNKNOWN) - {"other-owner", "other-type", "other-class
 #: Modes in which no reply comes, or none that ends the waiting: these alone are given little time.
 SILENT = {
     "drop", "drop-first", "slow-5", "edns-drop", "wrong-id", "wrong-question", "no-question", "not-a-reply", "empty-packet",
-    "short", "oversized", "cname-only-dropped", "tc-hang", "tc-drip", "tc-early", "tc-length-0",
+    "short", "oversized", "garbage", "bad-length", "three-bytes", "counts", "pointer-loop", "pointer-forward", "pointer-chain",
+    "cname-only-dropped", "tc-hang", "tc-drip", "tc-early", "tc-length-0",
 }  # fmt: skip
 
 TIMEOUTS = {mode: BRIEF if mode in SILENT else PATIENT for mode in sorted({*MODES, *HAS})} | dict.fromkeys(

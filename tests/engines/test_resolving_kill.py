@@ -18,7 +18,18 @@ ASKED_AT_ONCE = 20
 
 def resolve(server, names, out, cache, rate):
     command = [sys.executable, "-m", "poolsift", "resolve", names, "-o", out, "--cache", cache, "-q"]
-    command += ["--resolver", server.address, "--rate", rate, "--concurrency", ASKED_AT_ONCE, "--timeout", 20, "--zone-cap", 0]
+    command += [
+        "--resolver",
+        server.address,
+        "--rate",
+        rate,
+        "--concurrency",
+        ASKED_AT_ONCE,
+        "--timeout",
+        20,
+        "--zone-cap",
+        0,
+    ]
     return subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE)
 
 

@@ -123,7 +123,9 @@ def command(
 
     live = None
     if dns == "live":
-        live = _live(resolvers, quiet, cache=cache_path(cache), max_stale=max_stale, rate=rate, timeout=timeout)
+        kept = cache_path(cache)
+        _refuse_cache(kept, inputs, tenant, options["rules"])
+        live = _live(resolvers, quiet, cache=kept, max_stale=max_stale, rate=rate, timeout=timeout)
     with _answers(live, snapshot) as answers, progress_bar(quiet) as progress:
         result = classify_files(
             inputs,
@@ -155,6 +157,16 @@ def _refuse_network(inputs: tuple[str, ...], dns: str | None) -> None:
     for name in inputs:
         if is_remote(name):
             raise UsageError("asks the network", key="--offline", found=name, expected="files")
+
+
+def _refuse_cache(cache: str | None, inputs: tuple[str, ...], *others: str | None) -> None:
+    """A file that is read must not be taken for a cache, before it is opened as one."""
+    from poolsift.engines.resolving import check_cache
+    from poolsift.readers.inputs import expand_inputs, is_remote
+
+    local = [name for name in inputs if not is_remote(name)]
+    sources = expand_inputs(local, allow_duplicates=True) if local else []
+    check_cache(cache, [*(source.path for source in sources), *others])
 
 
 def _live(asked: tuple[str, ...], quiet: bool, **options: Any) -> Any:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 CHANNEL_QUERIES: Final = 10_000
 #: Time-outs after which a query is given up here although c-ares has not.
 _MOST_BEATS: Final = 4
+#: Types whose answers are long. Only these are asked with EDNS: without it a reply holds one record less to be read,
+#: servers that drop EDNS answer, and the rare A or MX set beyond 512 bytes comes by TCP (RFC 6891 section 7).
+_LONG: Final = frozenset({"TXT"})
 #: Replies come in bursts; a small buffer loses some of them, which looks like a time-out.
 _RECEIVE_BUFFER: Final = 4 << 20
 
@@ -93,7 +96,7 @@ class AiodnsTransport:
     def __init__(self, address: str, timeout: float) -> None:
         self._address = address
         self._timeout = timeout
-        self._current: _Generation | None = None
+        self._current: dict[bool, _Generation] = {}
         self._retired: set[asyncio.Task[None]] = set()
         #: Queries under way, oldest first, each with the beat of the sweeper in which it began.
         self._waiting: dict[asyncio.Future[Any], int] = {}
@@ -105,7 +108,7 @@ class AiodnsTransport:
     async def query(self, question: Question) -> Reply:
         """What came of one query."""
         try:
-            channel = self._channel()
+            channel = self._channel(question.rdtype in _LONG)
             future = channel.resolver.query_dns(question.name, question.rdtype)
         except (pycares.AresError, OSError):
             return Reply(Reason.NETWORK)
@@ -132,31 +135,31 @@ class AiodnsTransport:
         """Close the channels; queries under way end as cancelled."""
         if self._sweeper is not None:
             self._sweeper.cancel()
-        current, self._current = self._current, None
-        if current is not None:
-            await current.resolver.close()
+        open_ones, self._current = list(self._current.values()), {}
+        for one in open_ones:
+            await one.resolver.close()
         await asyncio.gather(*self._retired, return_exceptions=True)
 
-    def _channel(self) -> _Generation:
+    def _channel(self, edns: bool) -> _Generation:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()  # costs a system call
-        if self._current is None or self._current.sent >= CHANNEL_QUERIES:
-            fresh = _Generation(self._resolver())
-            if self._current is not None:
-                task = asyncio.create_task(self._current.retire())
+        current = self._current.get(edns)
+        if current is None or current.sent >= CHANNEL_QUERIES:
+            self._current[edns] = _Generation(self._resolver(edns))
+            if current is not None:
+                task = asyncio.create_task(current.retire())
                 self._retired.add(task)
                 task.add_done_callback(self._retired.discard)
-            self._current = fresh
-        return self._current
+        return self._current[edns]
 
-    def _resolver(self) -> aiodns.DNSResolver:
+    def _resolver(self, edns: bool) -> aiodns.DNSResolver:
         # No retries inside: they would be counted nowhere, and paced by nobody.
         return _LoopResolver(
             nameservers=[self._address],
             loop=self._loop,
             timeout=self._timeout,
             tries=1,
-            flags=pycares.ARES_FLAG_EDNS,
+            flags=pycares.ARES_FLAG_EDNS if edns else 0,
             socket_receive_buffer_size=_RECEIVE_BUFFER,
         )
 

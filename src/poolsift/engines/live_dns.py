@@ -96,7 +96,8 @@ class LiveDns:
     def resolve(self, names: list[str]) -> Future[Answers]:
         """The answers that decide whether each name resolves, in a while."""
         self._check_entered()
-        assert self._cache is not None and self._engine is not None
+        assert self._cache is not None
+        assert self._engine is not None
         return self._call(self._answers(names, self._cache, self._engine))
 
     def _check_entered(self) -> None:

@@ -142,7 +142,9 @@ def resolve_names(
         allow_duplicates=allow_duplicates,
         limits=limits,
     )
-    check_places(names.sources, path, None, (tenant.path if tenant else None, options.cache))
+    known = tenant.path if tenant else None
+    check_places(names.sources, path, None, (known, options.cache))
+    check_cache(options.cache, [*(source.path for source in names.sources), known])
     with ExitStack() as stack:
         lock = Lock(Path(path).absolute().with_name(f".{Path(path).name}.lock"))
         stack.callback(lock.release)
@@ -150,6 +152,14 @@ def resolve_names(
         result = job.run(allow_rejects)
     # What could not be written to the cache at its end is said by then.
     return replace(result, warnings=(*result.warnings, *job.cache_warnings))
+
+
+def check_cache(cache: str | None, read: Iterable[str | None]) -> None:
+    """Refuses a cache in a file that is read: it would be set aside as a damaged one. Raises UsageError."""
+    for path in read:
+        place = None if path is None else os.path.realpath(path.removeprefix("file://"))
+        if cache is not None and place == os.path.realpath(cache):
+            raise UsageError("is read by this run", key="--cache", found=quoted(cache), expected="a file of its own")
 
 
 def _check_output(path: str, cache: str | None) -> None:
