@@ -395,8 +395,9 @@ class TestNames:
         assert organizational_domain(name) == organizational
 
 
-
-@pytest.mark.parametrize("odd", ["\u212aontoso.com", "contoso.com\nfabrikam.com", "faß.example", "a b.example", "x" * 64])
+@pytest.mark.parametrize(
+    "odd", ["\u212aontoso.com", "contoso.com\nfabrikam.com", "faß.example", "a b.example", "x" * 64]
+)
 def test_names_looked_at_all_at_once_are_plain_ones(odd):
     """Nothing is folded before it is known to be ASCII: the Kelvin sign in lower case is a plain k."""
     assert canonical_domains(["Contoso.com", "fabrikam.com"]) == ["contoso.com", "fabrikam.com"]

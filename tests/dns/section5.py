@@ -6,7 +6,7 @@ from tests.dns.scripted_modes import BAD_FIRST, MODES
 #: Answers: records of the asked type are there, whatever happened on the way.
 HAS = (
     "ok", "slow", "duplicates", "case-question", "case-owner", "cname-a", "cname-only", "chain-10", "dname", "tc",
-    "tc-600", "tc-250", "tc-4000", "drop-first", "servfail-first", "edns-formerr", "garbage-first",
+    "tc-600", "tc-250", "tc-4000", "drop-first", "servfail-first", "edns-formerr", "edns-drop", "garbage-first",
     "ttl-0", "ttl-1", "ttl-2147483647", "ttl-2147483648", "ttl-4294967295",
 )  # fmt: skip
 
@@ -30,7 +30,6 @@ NONE = {
 UNKNOWN = {
     "drop": {"timeout"},
     "slow-5": {"timeout"},
-    "edns-drop": {"timeout"},
     "wrong-id": {"timeout"},
     "wrong-question": {"timeout"},
     "no-question": {"timeout", "malformed"},
@@ -73,7 +72,7 @@ RETRIED = tuple(sorted(set(UNKNOWN) - {"other-owner", "other-type", "other-class
 
 #: Modes in which no reply comes, or none that ends the waiting: these alone are given little time.
 SILENT = {
-    "drop", "drop-first", "slow-5", "edns-drop", "wrong-id", "wrong-question", "no-question", "not-a-reply", "empty-packet",
+    "drop", "drop-first", "slow-5", "wrong-id", "wrong-question", "no-question", "not-a-reply", "empty-packet",
     "short", "oversized", "garbage", "bad-length", "three-bytes", "counts", "pointer-loop", "pointer-forward", "pointer-chain",
     "cname-only-dropped", "tc-hang", "tc-drip", "tc-early", "tc-length-0",
 }  # fmt: skip

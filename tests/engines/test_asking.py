@@ -78,7 +78,9 @@ def test_every_inquiry_comes_to_its_end_once(kind):
 def test_questions_are_answered_in_their_order():
     """One answer a question, also for names that are never asked."""
     with DemoServer(NAMES) as server, LocalAsker([Server.parse(server.address)], probe=False) as asker:
-        answers = asker.resolve([Question("n1.example.com", "A"), Question("x.local", "A"), Question("n0.example.com", "MX")])
+        answers = asker.resolve(
+            [Question("n1.example.com", "A"), Question("x.local", "A"), Question("n0.example.com", "MX")]
+        )
 
     assert ["present", "invalid", "absent"] == [one.status for one in answers]
 

@@ -22,8 +22,7 @@ FLOORS = {
 }  # fmt: skip
 # modules of floor 2 that live in a folder of floor 3: they decide, the others there do the I/O
 LOWER = {
-    f"dns.{name}": 2
-    for name in ("answers", "names", "judge", "inquiry", "pacing", "zones", "cache_entry", "blocklist")
+    f"dns.{name}": 2 for name in ("answers", "names", "judge", "inquiry", "pacing", "zones", "cache_entry", "blocklist")
 }
 
 

@@ -131,6 +131,12 @@ class AiodnsTransport:
             channel.end()
         return Reply("answer", tuple(map(_record, result.answer)), _negative_ttl(result.authority))
 
+    def refresh(self) -> None:
+        """The next query of each kind goes by a channel that has seen nothing."""
+        for old in self._current.values():
+            self._retire(old)
+        self._current.clear()
+
     async def close(self) -> None:
         """Close the channels; queries under way end as cancelled."""
         if self._sweeper is not None:
@@ -147,10 +153,14 @@ class AiodnsTransport:
         if current is None or current.sent >= CHANNEL_QUERIES:
             self._current[edns] = _Generation(self._resolver(edns))
             if current is not None:
-                task = asyncio.create_task(current.retire())
-                self._retired.add(task)
-                task.add_done_callback(self._retired.discard)
+                self._retire(current)
         return self._current[edns]
+
+    def _retire(self, old: _Generation) -> None:
+        assert self._loop is not None
+        task = self._loop.create_task(old.retire())
+        self._retired.add(task)
+        task.add_done_callback(self._retired.discard)
 
     def _resolver(self, edns: bool) -> aiodns.DNSResolver:
         # No retries inside: they would be counted nowhere, and paced by nobody.

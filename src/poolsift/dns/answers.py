@@ -57,7 +57,9 @@ class Reason(StrEnum):
     # present or absent, of before
     STALE = "stale"  #: expired, but asking again failed (RFC 8767)
     # present
-    UNROUTABLE = "unroutable"  #: every address is loopback, private or unspecified
+    UNROUTABLE = (
+        "unroutable"  #: every address is one that the Internet does not route (IANA special-purpose registries)
+    )
 
 
 class Question(NamedTuple):

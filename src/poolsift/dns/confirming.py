@@ -159,6 +159,9 @@ class ConfirmingTransport:
             return Reply(Reason.MALFORMED)
         return read_message(response)
 
+    def refresh(self) -> None:
+        """Nothing is remembered here."""
+
     async def close(self) -> None:
         """Close the socket."""
         port, self._port = self._port, None

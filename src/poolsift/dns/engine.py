@@ -22,6 +22,7 @@ from poolsift.dns.inquiry import Inquiry
 from poolsift.dns.judge import MAX_ALIASES, Judgement, judge
 from poolsift.dns.names import unaskable
 from poolsift.dns.zones import ZoneCounts
+from poolsift.tables import special_use_names
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
@@ -81,6 +82,7 @@ class Engine:
         self._patience = patience
         self._now = now
         self._random = random or randomness.Random()  # noqa: S311 - jitter and probe names are no secrets
+        special_use_names()  # read now: a process that runs out of file descriptors could not do so later
         self._time: Callable[[], float] = time.monotonic
         self._turn = 0
         self._under_way = asyncio.Semaphore(concurrency)
@@ -96,6 +98,11 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    def refresh(self) -> None:
+        """Before questions are asked again: nothing that a library remembers may answer them."""
+        for upstream in self.upstreams:
+            upstream.refresh()
 
     async def close(self) -> None:
         """Close every upstream."""

@@ -61,6 +61,9 @@ class Transport(Protocol):
     async def query(self, question: Question) -> Reply:
         """What came of one query; what the network does is a Reply, never an exception. Can be cancelled."""
 
+    def refresh(self) -> None:
+        """Forget every reply that was seen; queries under way come to their end."""
+
     async def close(self) -> None:
         """Let go of sockets."""
 

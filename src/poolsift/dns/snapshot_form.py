@@ -39,7 +39,7 @@ def snapshot_schema(manifest: Mapping[str, str] | None = None) -> pa.Schema:
         ("confirmed", pa.bool_()),
         ("rdata", pa.list_(pa.string())),
     ]
-    return pa.schema(fields, metadata={**dict(sorted((manifest or {}).items())), VERSION_KEY: SCHEMA_VERSION})
+    return pa.schema(fields, metadata=dict(sorted({**(manifest or {}), VERSION_KEY: SCHEMA_VERSION}.items())))
 
 
 def read_table(path: str) -> tuple[pa.Table, str]:
@@ -295,12 +295,20 @@ def open_table_writer(path: str, sink: Any, schema: pa.Schema) -> Any:
     return pa.ipc.new_file(sink, schema)
 
 
+def compact(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same rows in buffers of their own: a slice and a batch made anew are then written as the same bytes."""
+    import pyarrow as pa
+
+    arrays = [pa.concat_arrays([column, column.slice(0, 0)]) for column in batch.columns]
+    return pa.RecordBatch.from_arrays(arrays, schema=batch.schema)
+
+
 def write_table(rows: pa.Table, path: str) -> str:
     """Writes the full form through a temporary file beside ``path``; gives its sha256."""
     partial = f"{path}.partial"
     with open(partial, "wb") as sink, open_table_writer(path, sink, rows.schema) as writer:
         for batch in rows.to_batches(max_chunksize=BATCH_ROWS):
-            writer.write(batch)
+            writer.write(compact(batch))
     with open(partial, "rb") as file:
         os.fsync(file.fileno())
     sha256 = _hash(partial)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from poolsift.dns.snapshot_form import BATCH_ROWS, open_table_writer, snapshot_schema
+from poolsift.dns.snapshot_form import BATCH_ROWS, compact, open_table_writer, snapshot_schema
 from poolsift.errors import OutputError
 from poolsift.writers.durable import HashedFile, naming, sync_directory
 
@@ -68,5 +68,5 @@ class SnapshotWriter:
     def _flush(self) -> None:
         if self._columns[0]:
             arrays = [pa.array(column, field.type) for column, field in zip(self._columns, self._schema, strict=True)]
-            self._writer.write(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+            self._writer.write(compact(pa.RecordBatch.from_arrays(arrays, schema=self._schema)))
             self._columns = [[] for _ in self._schema]

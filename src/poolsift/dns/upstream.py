@@ -80,6 +80,11 @@ class Upstream:
         """Whether the addresses are more than what this resolver gives for names that do not exist."""
         return not self.hijacked or not answer.rdata or not self.hijacked.issuperset(answer.rdata)
 
+    def refresh(self) -> None:
+        """Let every channel forget what it has seen."""
+        for transport in self._channels:
+            transport.refresh()
+
     async def close(self) -> None:
         """Close every channel."""
         if self._checking is not None:

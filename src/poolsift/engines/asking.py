@@ -81,6 +81,10 @@ class LocalAsker:
         """What was asked so far."""
         return self._engine.stats
 
+    def refresh(self) -> None:
+        """Before questions are asked again: nothing that a library remembers may answer them."""
+        self._engine.refresh()
+
     def run(self, inquiries: Iterable[Inquiry], finished: Callable[[Inquiry], None]) -> None:
         """Bring every inquiry to its end."""
         self._finish(self._engine.run(inquiries, finished))

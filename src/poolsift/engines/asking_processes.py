@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 #: Inquiries sent to a process at once, and how many it may hold; small enough to fit into the buffers between us.
 _PARCEL: Final = 100
 _HELD: Final = 1_000
-#: What a process is sent to say its counts.
+#: What a process is sent to say its counts, and to forget what its library remembers.
 _COUNTS: Final = "counts"
+_REFRESH: Final = "refresh"
 #: Seconds until finished inquiries are sent back, and until a process that should end is ended.
 _FLUSH_AFTER: Final = 0.05
 _LAST_WORDS: Final = 5.0
@@ -88,6 +89,11 @@ class ProcessAsker:
             connection.send(_COUNTS)
             _add(total, _receive(worker, connection))
         return total
+
+    def refresh(self) -> None:
+        """Before questions are asked again: nothing that a library remembers may answer them."""
+        for _, connection in self._workers:
+            connection.send(_REFRESH)
 
     def run(self, inquiries: Iterable[Inquiry], finished: Callable[[Inquiry], None]) -> None:
         """Bring every inquiry to its end."""
@@ -201,6 +207,9 @@ class _Post:
             return
         if parcel == _COUNTS:
             self._mail.put(engine.stats)
+            return
+        if parcel == _REFRESH:
+            engine.refresh()
             return
         task = asyncio.create_task(engine.run(parcel, self._finish))
         self._tasks.add(task)

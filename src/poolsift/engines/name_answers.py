@@ -59,6 +59,9 @@ class NamesWanted(NamedTuple):
 class Asker(Protocol):
     """Whoever brings inquiries to their end."""
 
+    def refresh(self) -> None:
+        """Before questions are asked again: nothing that a library remembers may answer them."""
+
     def run(self, inquiries: Iterable[Inquiry], finished: Callable[[Inquiry], None]) -> None:
         """``finished`` takes each inquiry at its end, in any order."""
 
@@ -128,6 +131,7 @@ class NameAnswers:
             self._pass(self._asker, wanted)
             if self._fleeting:
                 time.sleep(self._recheck_after)
+                self._asker.refresh()
                 self._pass(self._asker, wanted, again=True)
         finally:
             self._cache.commit()
