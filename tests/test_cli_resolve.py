@@ -5,6 +5,7 @@ import io
 import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -462,3 +463,18 @@ def test_a_full_disk_for_the_snapshot_is_named(many, tmp_path):
     assert (0, 6) == (first, ended.returncode)
     assert "dns.arrow" in said.decode()
     assert {"many.txt", "c.sqlite"} == {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("command", ["resolve", "classify"])
+def test_a_pipe_or_device_is_never_replaced_by_the_output(tmp_path, command):
+    """Who writes as root to /dev/null must not lose it: what is no regular file is refused before any work."""
+    names, pipe = tmp_path / "names.ndjson", tmp_path / "out.arrow"
+    names.write_text('{"name": "contoso.com", "mail_from": "a@contoso.com"}\n')
+    os.mkfifo(pipe)
+    asked = ["--resolver", "127.0.0.1:9", "--offline", "--cache", "none"] if command == "resolve" else []
+    done = subprocess.run(
+        [sys.executable, "-m", "poolsift", command, str(names), "-o", str(pipe), *asked], capture_output=True, text=True
+    )
+
+    assert (2, True) == (done.returncode, stat.S_ISFIFO(os.lstat(pipe).st_mode))
+    assert "regular file" in done.stderr

@@ -38,7 +38,7 @@ def resolver_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--rate", type=click.FloatRange(min=0), default=500.0, show_default=True, metavar="N",
                      help="Queries a second and resolver; 0: no limit."),
         click.option("--resolver", "resolvers", multiple=True, metavar="ADDRESS[:PORT]",
-                     help="Resolver to ask (default: the system's)."),
+                     help="Resolver to ask, may be repeated (default: the system's)."),
     ):  # fmt: skip
         command = option(command)
     return command

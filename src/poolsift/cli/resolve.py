@@ -36,7 +36,7 @@ if TYPE_CHECKING:
               help="Names asked below one organizational domain; 0: no limit.")  # fmt: skip
 @click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N",
               help="Processes that ask, for a resolver of your own that bears more than one can.")  # fmt: skip
-@click.option("--offline", is_flag=True, help="Open no socket: what the cache does not hold is unknown.")
+@click.option("--offline", is_flag=True, help="Open no socket: what the cache does not hold fresh is unknown.")
 @click.option("--require-dns", is_flag=True, help="Write no snapshot while a name is unknown (exit 7).")
 @click.option("--max-rejects", type=click.IntRange(min=0), metavar="N", help="More rejected rows end the run (exit 4).")
 @click.option("--allow-rejects", is_flag=True, help="Rejected rows do not change the exit code (else 3).")

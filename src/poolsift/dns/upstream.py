@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Signs that the resolver itself is in trouble, or that it is asked too fast.
 _OVERLOAD: Final = frozenset({Reason.TIMEOUT, Reason.REFUSED, Reason.CONNECTION, Reason.NETWORK})
+#: Unknown by what the domain's owner published, or a lie that was found out: the resolver is there.
+_NO_FAULT: Final = frozenset({Reason.CNAME_LOOP, Reason.CNAME_LIMIT, Reason.HIJACKED})
 
 
 class Upstream:
@@ -67,7 +69,7 @@ class Upstream:
 
     def heed(self, question: Question, answer: Answer, now: float, *, open_end: bool = False) -> None:
         """What the answer says about the resolver; a reply that ends in an alias (``open_end``) is a good one."""
-        failed = answer.status is AnswerStatus.UNKNOWN and not open_end
+        failed = answer.status is AnswerStatus.UNKNOWN and not open_end and answer.reason not in _NO_FAULT
         self.breaker.finish(not failed, now)
         if answer.status is AnswerStatus.PRESENT:
             self._alibi = question

@@ -34,7 +34,7 @@ from poolsift.writers.destination import open_output
 from poolsift.writers.reject_file import RejectFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from poolsift.engines.live_dns import LiveDns
     from poolsift.evidence import Fact, Known
@@ -189,15 +189,17 @@ class _Job:
         self._folded = 0
         self._summary = self._verdicts.summary()
         try:
-            for records, verdicts in self._verdicts.ordered(self._records(), self._options.threads):
-                self._summary.add(records, verdicts)
-                written = output_batch(records, self._verdicts.asked(verdicts), self._options.columns)
-                self._output.write(written)
+            # Closed in any case, so that what folding has set aside is gone before the failure is told.
+            with closing(self._records()) as batches:
+                for records, verdicts in self._verdicts.ordered(batches, self._options.threads):
+                    self._summary.add(records, verdicts)
+                    written = output_batch(records, self._verdicts.asked(verdicts), self._options.columns)
+                    self._output.write(written)
         except _BrokenInputError:
             return False
         return True
 
-    def _records(self) -> Iterator[pa.RecordBatch]:
+    def _records(self) -> Generator[pa.RecordBatch]:
         """All records, those that are not folded first; one empty batch when there are none."""
         nothing = True
         with closing(self._folder()) as folder:

@@ -164,8 +164,9 @@ def check_cache(cache: str | None, read: Iterable[str | None]) -> None:
 
 def _check_output(path: str, cache: str | None) -> None:
     """Refuses, before any name is asked, a place where no snapshot can appear, and the cache's own."""
-    if path == STDIN or os.path.isdir(path):
-        raise UsageError("a snapshot is a file", key="-o", found=quoted(path), expected="a file name")
+    if path in {"", STDIN} or not path.isprintable() or (os.path.lexists(path) and not os.path.isfile(path)):
+        # A device or a pipe would not be written to but replaced, and be gone.
+        raise UsageError("a snapshot is a regular file", key="-o", found=quoted(path), expected="a file name")
     written = {os.path.realpath(path), os.path.realpath(f"{path}.{REJECTS}")}
     if cache is not None and os.path.realpath(cache) in written:
         raise UsageError("the answers are kept there", key="-o", found=quoted(cache), expected="another place")

@@ -254,8 +254,10 @@ class SingleFileOutput(_FileOutput):
     """One file of any length; its manifest and rejects stand beside it."""
 
     def __init__(self, path: Path, to: str, *, raw_csv: bool = False) -> None:
-        if path.is_dir():
-            raise UsageError("is a directory", path=str(path), expected="a file name")
+        if os.path.lexists(path) and not path.is_file():
+            # A device or a pipe would not be written to but replaced, and be gone.
+            what = "is a directory" if path.is_dir() else "is not a regular file"
+            raise UsageError(what, path=str(path), expected="a file name")
         super().__init__(path.absolute().parent, f".{path.name}.lock", to, raw_csv)
         self._name = path.name
         self.manifest_path = self._directory / f"{path.name}.{MANIFEST}"
