@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import knot
+from benchmarks.measure import PEAK
 
 #: MiB for a million names.
 GOAL = 300.0
 
 CHILD = """
-import json, resource, sys, time
+import json, sys, time
 from poolsift import ResolveOptions, resolve_names
 options = ResolveOptions(resolvers=["127.0.0.1:" + sys.argv[1]], cache=sys.argv[4], rate=0, zone_cap=0)
 started = time.perf_counter()
 result = resolve_names([sys.argv[2]], sys.argv[3], options=options)
 assert not result.summary["unknown"], result.summary
 print(json.dumps({
-    "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "peak": peak(),
     "seconds": time.perf_counter() - started,
     "queries": result.summary["queries"],
 }))
@@ -52,7 +53,7 @@ def _resolve(count: int) -> dict[str, float]:
             out.writelines(f"{name}\n" for name in knot.names(count))
         places = [names, Path(folder, "dns.arrow"), Path(folder, "cache.sqlite")]
         done = subprocess.run(
-            [sys.executable, "-c", CHILD, str(port), *map(str, places)], stdout=subprocess.PIPE, check=True
+            [sys.executable, "-c", PEAK + CHILD, str(port), *map(str, places)], stdout=subprocess.PIPE, check=True
         )
         figures: dict[str, float] = json.loads(done.stdout)
         return figures

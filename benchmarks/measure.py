@@ -45,6 +45,14 @@ def interleave(ours: Callable[[], object], peer: Callable[[], object], rounds: i
     )  # fmt: skip
 
 
+#: For a process of its own: its peak in MiB. Not `ru_maxrss`, which a child inherits from whoever started it.
+PEAK = """
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+"""
+
+
 def peak_mib() -> float:
     """The greatest resident size of this process so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -12,18 +12,19 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks import data
+from benchmarks.measure import PEAK
 
 CHILD = """
-import resource, sys, poolsift
+import sys, poolsift
 poolsift.classify_files(sys.argv[2:], out=sys.argv[1], tenant=None)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(peak())
 """
 
 
 def peak(inputs: list[Path], out: Path) -> float:
     """MiB at the highest point of one run."""
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(out), *map(str, inputs)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", PEAK + CHILD, str(out), *map(str, inputs)], capture_output=True, text=True, check=True
     )
     return float(done.stdout.split()[-1])
 
