@@ -87,8 +87,8 @@ def test_resolve_opens_no_socket_and_loses_nothing(tmp_path, names, asked):
     assert [("A", "unknown", "offline"), ("MX", "unknown", "offline")] == [
         (row["rdtype"], row["status"], row["reason"]) for row in rows if row["name"] == "never-asked.example"
     ]
-    assert "asked nobody (offline): 0 queries for 0 names" in said
-    assert "40 names were in the cache" in said
+    assert "asked nobody (offline)\n" in said
+    assert "it knew 40 names" in said
 
 
 def test_all_known_can_be_required_offline_too(tmp_path, names, asked, capfd):

@@ -58,7 +58,9 @@ def test_pools_rules_and_agreement_are_counted():
 
 
 def test_the_first_line_says_that_dns_is_assumed():
-    assert summary_lines(summary([({}, {})]))[0].startswith("DNS is off: every sender domain is assumed to resolve")
+    assert summary_lines(summary([({}, {})]))[0].startswith(
+        "DNS is off: every sender domain that can exist is assumed to resolve"
+    )
 
 
 @pytest.mark.parametrize(("dns", "assumed"), [("dns.arrow", {"spam": "no"}), ("off", {})])

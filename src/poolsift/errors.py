@@ -10,7 +10,7 @@
     ├── RejectLimitError            4  more rejected rows than allowed; nothing published
     ├── InputError                  5  an input that cannot be read to its end
     ├── OutputError                 6  an output that cannot be written
-    ├── DnsIncompleteError          7  unknown names where all were required
+    ├── DnsIncompleteError          7  unknown names where all were required, or nothing but unknown names
     ├── LockedError                 8  another run holds the lock
     └── LimitError                  9  a resource limit, with the option that raises it
 """
@@ -21,7 +21,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -141,14 +141,25 @@ class OutputError(_FileError):
 
 
 class DnsIncompleteError(PoolsiftError):
-    """Names without a definite answer although all were required (``--require-dns``)."""
+    """Names without a definite answer: some where all were required (``--require-dns``), or all of them.
+
+    ``reasons`` counts them by reason where that is known.
+    """
 
     exit_code = 7
 
-    def __init__(self, unknown: int, asked: int) -> None:
+    def __init__(self, unknown: int, asked: int, reasons: Mapping[str, int] | None = None) -> None:
         self.unknown = unknown
         self.asked = asked
-        super().__init__(f"{unknown} of {asked} names have no definite DNS answer (--require-dns)")
+        self.reasons = dict(reasons or {})
+        #: What people should know of resolvers and cache, a line each.
+        self.warnings: tuple[str, ...] = ()
+        why = ", ".join(f"{reason} {count:,}" for reason, count in self.reasons.items())
+        super().__init__(
+            f"{unknown:,} of {asked:,} names have no definite DNS answer"
+            + (f" ({why})" if why else "")
+            + "; nothing was written"
+        )
 
 
 class LockedError(PoolsiftError):

@@ -299,7 +299,10 @@ class TestStale:
 
     def test_failures_are_unknown_without_leave(self, old, resolve):
         """An old absence is no absence."""
-        assert {("unknown", "refused")} == set(statuses(resolve()).values())
+        with pytest.raises(DnsIncompleteError) as caught:
+            resolve()
+
+        assert ({"refused": 3}, 3) == (caught.value.reasons, caught.value.asked)
 
     def test_with_leave_old_answers_stand_in_and_say_so(self, old, resolve):
         found = statuses(resolve(max_stale=3_600))
@@ -357,10 +360,11 @@ def test_what_people_should_know_is_a_warning(resolve, server, tmp_path):
     """A resolver that makes addresses up, whose lies count as unknown, and a cache that cannot be used."""
     server.everything = ["203.0.113.9"]
     (tmp_path / "some.txt").write_text("made-up.example\n")
-    found = statuses(resolve(inputs=[tmp_path / "some.txt"], cache=str(tmp_path / "some.txt" / "cache.sqlite")))
-    lies, cache = sorted(resolve.result.warnings)[::-1]
+    with pytest.raises(DnsIncompleteError) as caught:
+        resolve(inputs=[tmp_path / "some.txt"], cache=str(tmp_path / "some.txt" / "cache.sqlite"))
+    lies, cache = sorted(caught.value.warnings)[::-1]
 
-    assert ("unknown", "unconfirmed") == found["made-up.example", "A"] == found["made-up.example", "MX"]
+    assert {"unconfirmed": 1} == caught.value.reasons
     assert "gives addresses for names that do not exist (203.0.113.9)" in lies
     assert "answers are kept in memory for this run" in cache
 
@@ -399,3 +403,15 @@ class TestRefusals:
         assert "-o" == caught.value.key
         assert held == {path: path.read_bytes() for path in tmp_path.iterdir()}
         assert [] == server.log
+
+
+def test_a_run_that_finds_nothing_out_leaves_an_earlier_snapshot(resolve, server, tmp_path):
+    """A resolver that fails must not cost what is known already."""
+    resolve("dns.arrow")
+    before = (tmp_path / "dns.arrow").read_bytes()
+    server.refuses = True
+    with pytest.raises(DnsIncompleteError):
+        resolve("dns.arrow", cache=None)
+
+    assert before == (tmp_path / "dns.arrow").read_bytes()
+    assert [] == [path.name for path in tmp_path.iterdir() if path.name.startswith(".tmp-")]

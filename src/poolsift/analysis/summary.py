@@ -84,6 +84,7 @@ class Summary:
             "schema_version": SCHEMA_VERSION,
             "rules": self._rules,
             "dns": self._dns,
+            "dns_names": {"names": 0, "undecided": 0},
             "assumed": self._assumed,
             "records": self.records,
             "accounting": dict(accounting or {}),

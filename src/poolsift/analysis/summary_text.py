@@ -61,9 +61,15 @@ def _remarks(result: Mapping[str, Any]) -> Iterator[str]:
     """What must be known to read the numbers, one line each; what DNS was assumed to say comes first."""
     assumed = dict(result["assumed"])
     if result["dns"] == "off" and assumed.get("domain_resolves") == "yes":
-        yield "DNS is off: every sender domain is assumed to resolve (domain_resolves=yes); --snapshot FILE ends that"
+        yield "DNS is off: every sender domain that can exist is assumed to resolve; --snapshot or --dns live ends that"
     elif result["dns"] != "off":
         yield f"DNS answers from {shown(str(result['dns']))}"
+        names = result["dns_names"]
+        if names["undecided"]:
+            yield (
+                f"of {names['names']:,} sender domains {names['undecided']:,} have no definite DNS answer: "
+                "what turns on it is undetermined"
+            )
     if assumed:
         yield "assumed where not recorded: " + ", ".join(f"{fact}={value}" for fact, value in assumed.items())
     else:

@@ -48,7 +48,7 @@ def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
               help="What is assumed of facts not recorded; none: nothing.  "
               "[default: blocked=no,spam=no, without DNS also domain_resolves=yes]")  # fmt: skip
 @click.option("--dns", type=click.Choice(["off", "live"]),
-              help="live: ask while reading; off (default): every sender domain is assumed to resolve.")  # fmt: skip
+              help="live: ask while reading; off (default): sender domains are assumed to resolve.")  # fmt: skip
 @click.option("--snapshot", metavar="FILE", type=PATH,
               help="DNS answers gathered beforehand (poolsift resolve); nothing is asked.")  # fmt: skip
 @resolver_options

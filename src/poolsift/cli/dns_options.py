@@ -35,7 +35,7 @@ def resolver_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--timeout", type=click.FloatRange(0.05, 60), default=2.0, show_default=True, metavar="SECONDS",
                      help="How long one query is waited for."),
-        click.option("--rate", type=click.FloatRange(min=0), default=500.0, show_default=True, metavar="N",
+        click.option("--rate", type=click.FloatRange(min=0), default=500.0, show_default="500", metavar="N",
                      help="Queries a second and resolver; 0: no limit."),
         click.option("--resolver", "resolvers", multiple=True, metavar="ADDRESS[:PORT]",
                      help="Resolver to ask, may be repeated (default: the system's)."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +13,7 @@ from poolsift.cli.classify import size
 from poolsift.cli.completing import PATH
 from poolsift.cli.dns_options import cache_options, cache_path, resolver_options, servers
 from poolsift.cli.printing import print_json
+from poolsift.errors import DnsIncompleteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -71,7 +72,7 @@ def command(
     kept = {name: options.pop(name) for name in ("max_rejects", "allow_rejects", "allow_truncated", "allow_duplicates")}
     asked = [str(server) for server in servers(options.pop("resolvers"), quiet=quiet or options["offline"])]
     wanted = ResolveOptions(resolvers=asked, cache=cache_path(options.pop("cache")), **options)
-    with _progress(quiet) as progress:
+    with _progress(quiet) as progress, _telling(wanted.cache, quiet):
         result = resolve_names(
             names,
             output,
@@ -98,16 +99,20 @@ def summary_lines(summary: Mapping[str, Any]) -> Iterator[str]:
 
     rows = summary["rows"]
     yield (
-        f"rows in {rows['read']:,} = names {rows['names']:,} + of another kind {rows['other']:,} "
+        f"rows in {rows['read']:,} = names {rows['names']:,} + SPF tuples (not asked) {rows['other']:,} "
         f"+ rejected {rows['rejected']:,}; distinct names {summary['names']:,}"
     )
-    asked = ", ".join(summary["resolvers"]) or "nobody (offline)"
-    yield (
-        f"asked {asked}: {summary['queries']:,} queries for {summary['asked']:,} names in {summary['seconds']:,.1f} s "
-        f"({summary['confirmations']:,} confirmations, {summary['retries']:,} retries); "
-        f"{summary['from_cache']:,} names were in the cache"
-    )
-    yield f"  resolve            {summary['resolves']:,}"
+    if summary["resolvers"]:
+        yield (
+            f"asked {', '.join(summary['resolvers'])}: {summary['queries']:,} queries for {summary['asked']:,} names "
+            f"in {summary['seconds']:,.1f} s "
+            f"(confirmations {summary['confirmations']:,}, retries {summary['retries']:,})"
+        )
+    else:
+        yield "asked nobody (offline)"
+    kept = "none" if summary["cache"] is None else shown(summary["cache"])
+    yield f"cache: {kept}; it knew {summary['from_cache']:,} names"
+    yield f"  have A or MX       {summary['resolves']:,}"
     yield f"  neither A nor MX   {summary['neither']:,}"
     for word in ("unknown", "invalid"):
         for reason, count in summary[word].items():
@@ -118,6 +123,25 @@ def summary_lines(summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"also {summary['accepted_domains']:,} accepted domains and their {summary['mail_hosts']:,} mail hosts"
     where = f"; rejected rows: {shown(summary['rejects'])}" if summary["rejects"] else ""
     yield f"\nsnapshot: {shown(summary['snapshot'])}{where}"
+
+
+@contextmanager
+def _telling(cache: str | None, quiet: bool) -> Iterator[None]:
+    """Whoever ends a run learns that it can go on; whose run comes to nothing learns what is known of why."""
+    from poolsift.analysis.escaping import shown
+
+    try:
+        yield
+    except DnsIncompleteError as error:
+        for warning in error.warnings:
+            print(f"warning: {shown(warning, limit=2_000)}", file=sys.stderr)
+        raise
+    except (Exception, GeneratorExit):
+        raise
+    except BaseException:
+        if cache is not None and not quiet:
+            print(f"ended: what was learned is in {shown(cache)}; the same command goes on from there", file=sys.stderr)
+        raise
 
 
 def _progress(quiet: bool) -> AbstractContextManager[Callable[[int, int], None] | None]:

@@ -78,11 +78,11 @@ def command(
     if as_json:
         print_json(result.summary)
     if not quiet:
-        print("\n".join(summary_lines(result.summary)), file=sys.stderr)
+        print("\n".join(summary_lines(result.summary, output)), file=sys.stderr)
     return result.exit_code
 
 
-def summary_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+def summary_lines(summary: Mapping[str, Any], output: str) -> Iterator[str]:
     """The summary in plain text: what was found, what was left out and why, how the rows add up."""
     from poolsift.analysis.escaping import shown
 
@@ -96,6 +96,8 @@ def summary_lines(summary: Mapping[str, Any]) -> Iterator[str]:
         f"rows in {account['rows_in']:,} = records {account['records']:,} + rejected {account['rejects']:,}; "
         "rows were not folded"
     )
+    if output != "-":
+        yield f"names: {shown(output)}; next: poolsift resolve {shown(output)} -o dns.arrow"
     for title in ("notes", "field_errors", "reject_codes"):
         for word, count in summary[title].items():
             # Summaries go to terminals, which addresses must not.

@@ -70,7 +70,7 @@ class Engine:
         random: randomness.Random | None = None,
     ) -> None:
         self.stats = EngineStats()
-        self.warnings: list[str] = []
+        self._lies: list[str] = []
         self.upstreams = tuple(upstreams)
         #: Where there is no choice, none is made: it would cost a tenth of all that a query costs.
         self._only = self.upstreams[0] if len(self.upstreams) == 1 else None
@@ -98,6 +98,11 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What people should know of the resolvers so far, a line each."""
+        return self._lies + [upstream.trouble for upstream in self.upstreams if upstream.breaker.opened]
 
     def refresh(self) -> None:
         """Before questions are asked again: nothing that a library remembers may answer them."""
@@ -317,7 +322,7 @@ class Engine:
         lies = {rdata for answer in answers for rdata in answer.rdata}
         if lies:
             upstream.hijacked = frozenset(lies)
-            self.warnings.append(
+            self._lies.append(
                 f"resolver {upstream.name} gives addresses for names that do not exist "
                 f"({', '.join(sorted(lies)[:3])}): these addresses count as unknown; use another resolver"
             )

@@ -45,6 +45,7 @@ class Upstream:
         self.queued = 0
         self._gate = asyncio.Lock()
         self._alibi: Question | None = None
+        self._last_failure: str | None = None
         self._checking: asyncio.Task[None] | None = None
 
     def wait(self, now: float) -> float:
@@ -71,6 +72,8 @@ class Upstream:
         """What the answer says about the resolver; a reply that ends in an alias (``open_end``) is a good one."""
         failed = answer.status is AnswerStatus.UNKNOWN and not open_end and answer.reason not in _NO_FAULT
         self.breaker.finish(not failed, now)
+        if failed:
+            self._last_failure = answer.reason
         if answer.status is AnswerStatus.PRESENT:
             self._alibi = question
         elif answer.reason in _OVERLOAD and self.breaker.is_strained:
@@ -81,6 +84,14 @@ class Upstream:
     def trusts(self, answer: Answer) -> bool:
         """Whether the addresses are more than what this resolver gives for names that do not exist."""
         return not self.hijacked or not answer.rdata or not self.hijacked.issuperset(answer.rdata)
+
+    @property
+    def trouble(self) -> str:
+        """How often it was left alone, and why the last time."""
+        return (
+            f"resolver {self.name} was left alone {self.breaker.opened} times because it kept failing "
+            f"(last: {self._last_failure}); poolsift doctor --dns --resolver {self.name} looks at it"
+        )
 
     def refresh(self) -> None:
         """Let every channel forget what it has seen."""

@@ -76,7 +76,7 @@ class ProcessAsker:
             return
         try:
             for worker, connection in self._workers:
-                connection.send(None)
+                _send(worker, connection, None)
                 worker.join(_LAST_WORDS)
         finally:
             self._kill()
@@ -86,14 +86,14 @@ class ProcessAsker:
         """What all of them asked so far."""
         total = EngineStats()
         for worker, connection in self._workers:
-            connection.send(_COUNTS)
+            _send(worker, connection, _COUNTS)
             _add(total, _receive(worker, connection))
         return total
 
     def refresh(self) -> None:
         """Before questions are asked again: nothing that a library remembers may answer them."""
-        for _, connection in self._workers:
-            connection.send(_REFRESH)
+        for worker, connection in self._workers:
+            _send(worker, connection, _REFRESH)
 
     def run(self, inquiries: Iterable[Inquiry], finished: Callable[[Inquiry], None]) -> None:
         """Bring every inquiry to its end."""
@@ -108,7 +108,7 @@ class ProcessAsker:
                     if parcel is None:
                         more = False
                         break
-                    connection.send(parcel)
+                    _send(processes[connection], connection, parcel)
                     held[connection] += len(parcel)
             busy = [connection for connection, count in held.items() if count]
             for ready in wait(busy) if busy else ():
@@ -141,12 +141,23 @@ def _parcels(inquiries: Iterator[Inquiry]) -> Iterator[list[Inquiry]]:
         yield parcel
 
 
+def _send(worker: SpawnProcess, connection: Connection, what: object) -> None:
+    try:
+        connection.send(what)
+    except OSError:
+        raise _lost(worker) from None
+
+
 def _receive(worker: SpawnProcess, connection: Connection) -> Any:
     try:
         return connection.recv()
     except (EOFError, OSError):
-        worker.join(_LAST_WORDS)
-        raise WorkerLostError(f"a process that asks the DNS ended with {worker.exitcode}") from None
+        raise _lost(worker) from None
+
+
+def _lost(worker: SpawnProcess) -> WorkerLostError:
+    worker.join(_LAST_WORDS)
+    return WorkerLostError(f"a process that asks the DNS ended with {worker.exitcode}")
 
 
 def _add(total: EngineStats, part: EngineStats) -> None:

@@ -85,7 +85,7 @@ def check_blocklists(
 
     ``rate``: queries a second and resolver, 0 without limit. ``timeout``: seconds a query. Raises UsageError for an
     output without addresses, InputError for a damaged one, DnsIncompleteError (nothing is written) where
-    ``require_dns`` and something is unknown.
+    no zone passed its test although an earlier run wrote some, or ``require_dns`` and something is unknown.
     """
     _run_with_addresses(out)  # a wrong path is refused before a lock is made there
     path = _place(out)
@@ -98,7 +98,9 @@ def check_blocklists(
                 listings = _asked(sorted(observed.senders, key=_order), states, asker)
                 warnings = asker.warnings
         unknown = sum(listing.listed is None for listing in listings.values())
-        if require_dns and unknown:
+        # Where no zone works, what an earlier run has found out stays.
+        useless = path.exists() and all(state.problem is not None for state in states)
+        if unknown and (require_dns or useless):
             raise DnsIncompleteError(unknown, len(listings))
         _write(path, listings, observed.senders)
     return BlocklistResult(_summary(observed, states, listings), warnings, path)

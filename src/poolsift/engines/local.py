@@ -273,7 +273,9 @@ class _Job:
 
     def _publish(self) -> RunResult:
         account = self._accounting()
+        undecided, names = self._verdicts.undecided()
         summary = self._summary.result([entry.report for entry in self._inputs], account)
+        summary["dns_names"] = {"names": names, "undecided": undecided}
         parts = self._output.finish()
         rejects = None if self._reject_file is None else self._reject_file.publish()
         manifest = build_manifest(

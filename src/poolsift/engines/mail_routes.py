@@ -93,6 +93,8 @@ class MailRoute(NamedTuple):
 
     def __str__(self) -> str:
         if self.mx.status is AnswerStatus.PRESENT:
+            if not self.mx.rdata:
+                return "some, but the snapshot does not say which (poolsift resolve --tenant FILE makes one that does)"
             return "none, by a null MX: it takes no mail" if self.mx.is_null_mx else ", ".join(map(str, self.hosts))
         if self.mx.status is AnswerStatus.INVALID:
             return f"no name of the public DNS ({_word(self.mx)})"

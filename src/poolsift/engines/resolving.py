@@ -220,7 +220,11 @@ class _Job:
         job.ask(NamesWanted(self._hosts, "addresses"))
         warnings = [] if asker is None else list(asker.warnings)
         tally = Tally()
-        sha256 = self._publish(job, tally)
+        try:
+            sha256 = self._publish(job, tally)
+        except DnsIncompleteError as error:
+            error.warnings = (*warnings, *self._cache.warnings)
+            raise
         rejects = self._rejects.publish()
         return ResolveResult(
             self._summary(job, tally, None if asker is None else asker.stats, sha256, rejects),
@@ -235,7 +239,7 @@ class _Job:
         return self._cache.warnings
 
     def _publish(self, job: NameAnswers, tally: Tally) -> str:
-        """Write the snapshot, unless a name is unknown that must not be."""
+        """Write the snapshot, unless a name is unknown that must not be, or all are: an earlier one knows more."""
         main = tally.counting(job.answers_of(self._wanted))
         # Where an accepted domain is among the names that a cap leaves out, what was asked of it counts.
         accepted = merged(job.answers_of(NamesWanted(self._accepted, "full")), main)
@@ -244,8 +248,9 @@ class _Job:
         try:
             for name, answers in rows:
                 writer.add(name, answers)
-            if self._options.require_dns and tally.unknown:
-                raise DnsIncompleteError(tally.unknown.total(), tally.names)
+            nothing = not self._options.offline and not (tally.resolves or tally.neither or job.stale)
+            if tally.unknown and (self._options.require_dns or nothing):
+                raise DnsIncompleteError(tally.unknown.total(), tally.names, dict(tally.unknown.most_common()))
             return writer.finish()
         except BaseException:
             writer.abandon()
