@@ -410,8 +410,9 @@ def test_a_run_that_finds_nothing_out_leaves_an_earlier_snapshot(resolve, server
     resolve("dns.arrow")
     before = (tmp_path / "dns.arrow").read_bytes()
     server.refuses = True
+    (tmp_path / "few.txt").write_text("contoso.com\n")
     with pytest.raises(DnsIncompleteError):
-        resolve("dns.arrow", cache=None, attempts=1)
+        resolve("dns.arrow", inputs=[tmp_path / "few.txt"], cache=None, attempts=1)
 
     assert before == (tmp_path / "dns.arrow").read_bytes()
     assert [] == [path.name for path in tmp_path.iterdir() if path.name.startswith(".tmp-")]
