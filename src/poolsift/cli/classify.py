@@ -124,7 +124,7 @@ def command(
     live = None
     if dns == "live":
         kept = cache_path(cache)
-        _refuse_cache(kept, inputs, tenant, options["rules"])
+        _refuse_cache(kept, inputs, (tenant, options["rules"]), output, options["rejects"])
         live = _live(resolvers, quiet, cache=kept, max_stale=max_stale, rate=rate, timeout=timeout)
     with _answers(live, snapshot) as answers, progress_bar(quiet) as progress:
         result = classify_files(
@@ -159,14 +159,16 @@ def _refuse_network(inputs: tuple[str, ...], dns: str | None) -> None:
             raise UsageError("asks the network", key="--offline", found=name, expected="files")
 
 
-def _refuse_cache(cache: str | None, inputs: tuple[str, ...], *others: str | None) -> None:
-    """A file that is read must not be taken for a cache, before it is opened as one."""
-    from poolsift.engines.resolving import check_cache
+def _refuse_cache(
+    cache: str | None, inputs: tuple[str, ...], others: tuple[str | None, ...], output: str, rejects: str | None
+) -> None:
+    """A file of the run must not be taken for a cache, before it is opened as one."""
+    from poolsift.engines.places import check_cache
     from poolsift.readers.inputs import expand_inputs, is_remote
 
     local = [name for name in inputs if not is_remote(name)]
     sources = expand_inputs(local, allow_duplicates=True) if local else []
-    check_cache(cache, [*(source.path for source in sources), *others])
+    check_cache(cache, [*(source.path for source in sources), *others], output, rejects)
 
 
 def _live(asked: tuple[str, ...], quiet: bool, **options: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -19,24 +20,34 @@ if TYPE_CHECKING:
 
 _DURATION: Final = re.compile(r"(\d+)\s*([smhd]?)", re.IGNORECASE)
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_DIGITS: Final = 12
+#: Ten years; nobody means more.
+_LONGEST: Final = 10 * 365 * 86_400
 NO_CACHE: Final = "none"
 
 
 def seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
     """A duration such as 90, 15m, 36h or 3d in seconds."""
     match = _DURATION.fullmatch(value.strip())
-    if match is None:
-        raise click.BadParameter(f"{value!r} is not a duration such as 90s, 15m, 36h or 3d", ctx, param)
-    return float(int(match[1]) * _SECONDS[match[2].lower()])
+    if match is None or len(match[1]) > _DIGITS:
+        raise click.BadParameter(f"{value[:40]!r} is not a duration such as 90s, 15m, 36h or 3d", ctx, param)
+    return float(min(int(match[1]) * _SECONDS[match[2].lower()], _LONGEST))
+
+
+def number(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    """A number that is one: a range lets NaN by."""
+    if not math.isfinite(value):
+        raise click.BadParameter(f"found {value}, expected a number", ctx, param)
+    return value
 
 
 def resolver_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--resolver --rate --timeout``."""
     for option in (
-        click.option("--timeout", type=click.FloatRange(0.05, 60), default=2.0, show_default=True, metavar="SECONDS",
-                     help="How long one query is waited for."),
-        click.option("--rate", type=click.FloatRange(min=0), default=500.0, show_default="500", metavar="N",
-                     help="Queries a second and resolver; 0: no limit."),
+        click.option("--timeout", type=click.FloatRange(0.05, 60), callback=number, default=2.0, show_default=True,
+                     metavar="SECONDS", help="How long one query is waited for."),
+        click.option("--rate", type=click.FloatRange(min=0), callback=number, default=500.0, show_default="500",
+                     metavar="N", help="Queries a second and resolver; 0: no limit."),
         click.option("--resolver", "resolvers", multiple=True, metavar="ADDRESS[:PORT]",
                      help="Resolver to ask, may be repeated (default: the system's)."),
     ):  # fmt: skip

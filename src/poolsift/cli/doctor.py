@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from poolsift.cli.columns import aligned
+from poolsift.cli.dns_options import number
 from poolsift.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ _PACKAGES: Final = (
 @click.option("--dns", is_flag=True, help="Ask each resolver a few questions; without it no packet is sent.")
 @click.option("--resolver", "resolvers", multiple=True, metavar="ADDRESS[:PORT]",
               help="Resolver to look at (default: the system's).")  # fmt: skip
-@click.option("--timeout", type=click.FloatRange(0.05, 60), default=2.0, show_default=True, metavar="SECONDS",
-              help="How long one query is waited for.")  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(0.05, 60), callback=number, default=2.0, show_default=True,
+              metavar="SECONDS", help="How long one query is waited for.")  # fmt: skip
 def command(dns: bool, resolvers: tuple[str, ...], timeout: float) -> int:
     """What is installed, how old the tables are, which resolvers there are and whether they are fit for use.
 

@@ -179,7 +179,8 @@ def _configured(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 def _make(path: str, *, shared: bool) -> None:
     """A new file that appears whole, so that an empty one is always damage."""
-    unfinished = f"{path}.new"
+    folder, name = os.path.split(path)
+    unfinished = os.path.join(folder, f".{name}.poolsift-new")
     _remove(unfinished, "", *SIDE_FILES)  # of a run that was killed here
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
     try:

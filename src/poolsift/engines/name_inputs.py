@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from poolsift.engines.name_rows import OTHER_KIND, NameRow, name_rows
 from poolsift.errors import InputError, LimitError, RejectLimitError
 from poolsift.readers.inputs import expand_inputs
 from poolsift.readers.rejects import FileReport, RejectCode
+from poolsift.writers.publish import MANIFEST, REJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,7 +45,10 @@ class NameInputs:
         allow_duplicates: bool = False,
         limits: SourceLimits | None = None,
     ) -> None:
-        self.sources = expand_inputs(inputs, limits=limits, allow_duplicates=allow_duplicates)
+        found = expand_inputs(inputs, limits=limits, allow_duplicates=allow_duplicates)
+        # Of a directory that this program wrote, its accounts are no names.
+        own = {MANIFEST, REJECTS}
+        self.sources = [one for one in found if one.path in inputs or os.path.basename(one.path or "") not in own]
         self.sink = sink
         self._max_rejects = max_rejects
         self._allow_truncated = allow_truncated

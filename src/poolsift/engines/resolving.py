@@ -18,7 +18,7 @@ from poolsift.engines.asking_processes import ProcessAsker
 from poolsift.engines.name_answers import NameAnswers, NamesWanted, Tally, mail_hosts, merged
 from poolsift.engines.name_inputs import NameInputs
 from poolsift.engines.name_set import NameSet
-from poolsift.engines.places import check_places
+from poolsift.engines.places import check_cache, check_places
 from poolsift.errors import DnsIncompleteError, UsageError, nearest
 from poolsift.readers.inputs import is_remote
 from poolsift.readers.raw_files import STDIN, quoted
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 #: ``verdict``: what decides whether a name resolves; ``full``: MX and A of every name.
 NEEDS: Final = ("verdict", "full")
+#: Bytes of a file name that leave room for what is added to it beside it.
+_LONGEST_NAME: Final = 200
 _VERSIONS: Final = ("poolsift", "aiodns", "pycares", "dnspython", "idna")
 
 
@@ -130,7 +132,7 @@ def resolve_names(
     snapshot is written, but everything learned stays in the cache.
     """
     path = os.fspath(out)
-    _check_output(path, options.cache)
+    _check_output(path)
     files = [os.fspath(one) for one in inputs]
     remote = next(filter(is_remote, files), None)
     if options.offline and remote is not None:
@@ -144,7 +146,7 @@ def resolve_names(
     )
     known = tenant.path if tenant else None
     check_places(names.sources, path, None, (known, options.cache))
-    check_cache(options.cache, [*(source.path for source in names.sources), known])
+    check_cache(options.cache, [*(source.path for source in names.sources), known], path)
     with ExitStack() as stack:
         lock = Lock(Path(path).absolute().with_name(f".{Path(path).name}.lock"))
         stack.callback(lock.release)
@@ -154,22 +156,14 @@ def resolve_names(
     return replace(result, warnings=(*result.warnings, *job.cache_warnings))
 
 
-def check_cache(cache: str | None, read: Iterable[str | None]) -> None:
-    """Refuses a cache in a file that is read: it would be set aside as a damaged one. Raises UsageError."""
-    for path in read:
-        place = None if path is None else os.path.realpath(path.removeprefix("file://"))
-        if cache is not None and place == os.path.realpath(cache):
-            raise UsageError("is read by this run", key="--cache", found=quoted(cache), expected="a file of its own")
-
-
-def _check_output(path: str, cache: str | None) -> None:
-    """Refuses, before any name is asked, a place where no snapshot can appear, and the cache's own."""
+def _check_output(path: str) -> None:
+    """Refuses, before any name is asked, a place where no snapshot can appear."""
     if path in {"", STDIN} or not path.isprintable() or (os.path.lexists(path) and not os.path.isfile(path)):
         # A device or a pipe would not be written to but replaced, and be gone.
         raise UsageError("a snapshot is a regular file", key="-o", found=quoted(path), expected="a file name")
-    written = {os.path.realpath(path), os.path.realpath(f"{path}.{REJECTS}")}
-    if cache is not None and os.path.realpath(cache) in written:
-        raise UsageError("the answers are kept there", key="-o", found=quoted(cache), expected="another place")
+    name = os.path.basename(path)
+    if not name or len(os.fsencode(name)) > _LONGEST_NAME:
+        raise UsageError("no name for a file", key="-o", found=quoted(path)[:80], expected="1 to 200 bytes")
 
 
 class _Job:

@@ -115,10 +115,15 @@ def write_durably(path: Path, data: bytes) -> None:
     """A whole small file: temporary name, sync, rename, sync of the directory."""
     temporary = path.with_name(f".tmp-{path.name}")
     file = HashedFile(temporary)
-    file.write(data)
-    file.sync_and_close()
-    with naming(path):
-        os.replace(temporary, path)
+    try:
+        file.write(data)
+        file.sync_and_close()
+        with naming(path):
+            os.replace(temporary, path)
+    except BaseException:
+        file.close()
+        temporary.unlink(missing_ok=True)
+        raise
     sync_directory(path.parent)
 
 
@@ -149,6 +154,8 @@ class Lock:
             with suppress(FileNotFoundError):
                 if os.stat(self.path).st_ino == os.fstat(descriptor).st_ino:
                     os.ftruncate(descriptor, 0)
-                    os.pwrite(descriptor, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+                    # Who holds it is a courtesy: on a full disk the lock holds all the same.
+                    with suppress(OSError):
+                        os.pwrite(descriptor, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
                     return descriptor
             os.close(descriptor)
