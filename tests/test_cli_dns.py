@@ -215,10 +215,12 @@ def test_options_that_contradict_each_other_are_refused(inputs, run, tmp_path, m
 
 def test_a_cache_is_compared_with_files_only(tmp_path):
     """Inputs that only the network reaches are not looked up for it."""
-    classify._refuse_cache(str(tmp_path / "c.sqlite"), ("s3://bucket/in.ndjson",), None)
+    classify._refuse_cache(str(tmp_path / "c.sqlite"), ("s3://bucket/in.ndjson",), (None,), "-", None)
     (tmp_path / "in.ndjson").write_text("")
     with pytest.raises(UsageError):
-        classify._refuse_cache(str(tmp_path / "in.ndjson"), ("s3://bucket/x", f"file://{tmp_path}/in.ndjson"), None)
+        classify._refuse_cache(
+            str(tmp_path / "in.ndjson"), ("s3://bucket/x", f"file://{tmp_path}/in.ndjson"), (), "-", None
+        )
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -175,8 +175,8 @@ class TestEndings:
         before = server.mark()
         code = _run(arguments(server, names, "-o", tmp_path / place))
 
-        assert 6 == code
-        assert place.partition("/")[0] in capfd.readouterr().err
+        assert code == (2 if len(place) > 200 else 6)
+        assert place.partition("/")[0][:50] in capfd.readouterr().err
         assert before == server.mark()
 
     @pytest.mark.parametrize(
