@@ -163,7 +163,7 @@ def _check_output(path: str) -> None:
         raise UsageError("a snapshot is a regular file", key="-o", found=quoted(path), expected="a file name")
     name = os.path.basename(path)
     if not name or len(os.fsencode(name)) > _LONGEST_NAME:
-        raise UsageError("no name for a file", key="-o", found=quoted(path)[:80], expected="1 to 200 bytes")
+        raise UsageError("no name for a file", key="-o", found=quoted(name)[:80], expected="1 to 200 bytes")
 
 
 class _Job:
