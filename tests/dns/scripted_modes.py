@@ -288,7 +288,7 @@ def _then_good(bad: Behaviour) -> Behaviour:
 
 
 #: Bad packets of which each is followed at once by the good one.
-BAD_FIRST = ("garbage", "short", "empty-packet", "wrong-id", "wrong-question", "no-question")
+BAD_FIRST = ("garbage", "short", "empty-packet", "wrong-id", "wrong-question", "no-question", "not-a-reply")
 MODES |= {f"{word}-then-good": _then_good(MODES[word]) for word in BAD_FIRST}
 
 

@@ -12,6 +12,7 @@ from aiodns import error
 
 from poolsift.dns.answers import Question, Reason
 from poolsift.dns.judge import Record, Reply, sane_ttl, text_of
+from poolsift.dns.reply_filter import ignore_queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,8 +56,14 @@ class _LoopResolver(aiodns.DNSResolver):
 
     def _make_channel(self, **kwargs: Any) -> tuple[bool, pycares.Channel]:
         this = weakref.ref(self)
+        seen: set[int] = set()
 
         def changed(descriptor: int, readable: bool, writable: bool) -> None:
+            if not (readable or writable):
+                seen.discard(descriptor)
+            elif descriptor not in seen:  # c-ares has opened it and sent nothing yet
+                seen.add(descriptor)
+                ignore_queries(descriptor)
             resolver = this()
             if resolver is not None:
                 resolver._sock_state_cb(descriptor, readable, writable)  # noqa: SLF001 - ours by inheritance
