@@ -126,6 +126,15 @@ class TestTerms:
         assert words_at(records, "192.0.2.1", "192.0.2.2", "198.51.100.1") == expected
         assert disagreements(records) == []
 
+    def test_an_address_of_the_other_family_matches_nobody(self):
+        """Should a table ever hold one; what cannot be widened or is no address is an error for whoever comes to it."""
+        other = {"example.com": {"TXT": ["v=spf1 a/0 -all"], "A": ["2001:db8::1"], "AAAA": ["192.0.2.1"]}}
+        broken = {"example.com": {"TXT": ["v=spf1 ip4:192.0.2.1 a -all"], "A": ["192.0.2.300"]}}
+
+        assert words_at(other, "192.0.2.1", "2001:db8::1") == ["fail", "permerror"]
+        assert words_at(broken, "192.0.2.1", "192.0.2.2") == ["pass", "permerror"]
+        assert disagreements(other) == disagreements(broken, families=[4]) == []
+
     def test_origin_and_current_domain_differ_in_an_include(self):
         """``o`` stays, ``d`` follows; an include of the domain itself is an error only as it is written there."""
         inner = "v=spf1 a:%{o} a:%{d} -all"
@@ -227,7 +236,7 @@ class TestNotCompiled:
             ("v=spf1 a:%{d}.%{ir}.%{l}.example", "macro %{i}", True),
             ("v=spf1 exists:%{L}.example", "macro %{l}", True),
             ("v=spf1 mx:%{s}.example", "macro %{s}", True),
-            ("v=spf1 a:%{l0}.example", "macro %{l}", True),
+            ("v=spf1 a:%{l0}", "macro %{l}", True),
             ("v=spf1 exists:%{p}.example", "macro %{p}", False),
             ("v=spf1 exp=%{p}.example -all", "macro %{p}", False),
             ("v=spf1 include:%{i}.example -all", "macro %{i}", True),

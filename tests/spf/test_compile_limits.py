@@ -56,12 +56,17 @@ class TestLookups:
         assert words_at(records, "100.64.0.1", "192.0.2.1") == ["neutral", "permerror"]
         assert disagreements(records) == []
 
-    def test_a_record_is_worked_out_once_for_whoever_comes_to_it_with_what_is_left(self):
+    @pytest.mark.parametrize("between", ["inner.example", "include.example", "redirect.example"])
+    def test_a_record_is_followed_as_far_as_whoever_comes_to_it_may_go(self, between):
         """First met with one look-up left, where it runs into the limit, then with nine; in this order and the other."""
-        inner = {"inner.example": f"v=spf1 ip4:192.0.2.1 {terms('a', 3)} ~all"}
-        late = {"late.example": f"v=spf1 {terms('a', 8)} include:inner.example -all"}
-        soon = {"soon.example": "v=spf1 include:inner.example -all"}
-        records = hosts(8) | inner | late | soon
+        records = hosts(7) | {
+            "late.example": f"v=spf1 {terms('a', 7)} include:{between} -all",
+            "soon.example": f"v=spf1 include:{between} -all",
+            "include.example": "v=spf1 include:inner.example -all",
+            "redirect.example": "v=spf1 redirect=inner.example",
+            "inner.example": f"v=spf1 ip4:192.0.2.1 {terms('a', 3)} ~all",
+        }
+        expected = {"late.example": ["pass", "permerror"], "soon.example": ["pass", "fail"]}
         for order in (["late.example", "soon.example"], ["soon.example", "late.example"]):
             compiler = Compiler()
             found = {
@@ -69,7 +74,7 @@ class TestLookups:
                 for domain in order
             }
 
-            assert found == {"late.example": ["pass", "permerror"], "soon.example": ["pass", "fail"]}
+            assert found == expected
 
     @pytest.mark.parametrize("term", ["include", "redirect"])
     def test_a_loop_ends_at_the_limit(self, term):
@@ -86,6 +91,19 @@ class TestLookups:
         assert [word_at(program, f"192.0.2.{n}") for n in (1, 2, 3, 4)] == ["pass", "pass", "neutral", "permerror"]
         assert batches == [[(name, "TXT")] for name in records]
         assert disagreements(records) == []
+
+    def test_a_redirect_beyond_the_limit_is_not_asked_for(self):
+        """The error comes with the syntax of its record, whatever the other one says."""
+        records = hosts(9) | {
+            "example.com": f"v=spf1 {terms('a', 9)} include:i.example",
+            "i.example": "v=spf1 redirect=x.example",
+        }
+        resolver = with_answers(records, {("x.example", "TXT"): unknown(Reason.TIMEOUT)})
+        batches = []
+
+        assert words_at(resolver, "192.0.2.1", batches=batches) == ["permerror"]
+        assert ("x.example", "TXT") not in [question for batch in batches for question in batch]
+        assert disagreements(resolver) == []
 
 
 class TestVoids:
@@ -121,6 +139,17 @@ class TestVoids:
         )
 
         assert words_at(resolver, "192.0.2.1", "192.0.2.2") == ["pass", expected]
+        assert disagreements(resolver, families=[4]) == []
+
+    def test_voids_before_an_unknown_host_count_with_those_before_the_term(self):
+        """Two terms and one host are three, before anybody asks for the unknown host."""
+        mx = {"MX": ["10 z.example", "20 u.example"]}
+        resolver = with_answers(
+            {"example.com": "v=spf1 ?ip4:0.0.0.0/1 a:x.example a:x.example mx:m.example", "m.example": mx},
+            {("u.example", "A"): unknown(Reason.TIMEOUT)},
+        )
+
+        assert words_at(resolver, "100.64.0.1", "192.0.2.2") == ["neutral", "permerror"]
         assert disagreements(resolver, families=[4]) == []
 
     def test_more_than_ten_mx_hosts_are_an_error(self):
@@ -190,6 +219,12 @@ class TestQuestions:
         monkeypatch.setattr(module, limit, 100)
         assert compiled(records) == NotCompiled("size", needs_local=True)
 
+    def test_characters_are_work_too(self, monkeypatch):
+        """A record may be long without having a single term."""
+        monkeypatch.setattr(tree, "MOST_WORK", 100)
+
+        assert compiled({"example.com": f"v=spf1 x={'y' * 100}"}) == NotCompiled("size", needs_local=True)
+
 
 class TestMemory:
     """What a compiler remembers spares questions and never changes a result."""
@@ -210,13 +245,20 @@ class TestMemory:
         assert batches == [[("fabrikam.com", "TXT")]]
         assert program == compiled(self.RECORDS, "fabrikam.com")
 
-    def test_a_branch_with_an_unknown_answer_is_asked_for_again(self):
+    @pytest.mark.parametrize(
+        "term", ["include:below.example", "a:below.example", "mx:below.example", "redirect=below.example"]
+    )
+    def test_a_branch_with_an_unknown_answer_is_asked_for_again(self, term):
         """A failure of a moment does not stay with every domain of a run."""
+        records = self.RECORDS | {"shared.example": f"v=spf1 ip4:192.0.2.0/24 {term}"}
+        records["below.example"] = {"TXT": ["v=spf1 -all"], "A": ["198.51.100.1"], "MX": ["1 below.example"]}
+        failing = with_answers(
+            records, {("below.example", kind): unknown(Reason.TIMEOUT) for kind in ("TXT", "A", "MX")}
+        )
         compiler = Compiler()
-        failing = with_answers(self.RECORDS, {("below.example", "TXT"): unknown(Reason.TIMEOUT)})
 
         assert words_at(failing, "192.0.2.1", "203.0.113.1", compiler=compiler) == ["pass", "temperror"]
-        assert words_at(self.RECORDS, "203.0.113.1", domain="fabrikam.com", compiler=compiler) == ["neutral"]
+        assert words_at(records, "203.0.113.1", domain="fabrikam.com", compiler=compiler) == ["neutral"]
 
     def test_a_branch_that_asks_for_its_origin_is_not_shared(self):
         """``%{o}`` of another domain leads elsewhere; a branch that does not is shared."""

@@ -56,7 +56,6 @@ class Tree:
         self._origin = origin
         self._family = family
         self._branches = branches
-        self._uncertain: dict[str, Branch] = {}
         self._known: dict[Question, Answer] = {}
         self._query = KnownQuery(SOME_CLIENT[family], origin, origin, self._known)
         self._work = 0
@@ -77,8 +76,6 @@ class Tree:
             made = yield from _Walk(self, record, left).branch()
         if made.certain:
             self._branches.add(self._family, name, self._origin, made)
-        else:
-            self._uncertain[name] = made
         return made
 
     def term(self, term: Term) -> Asking[tuple[Segments, bool]]:
@@ -124,9 +121,6 @@ class Tree:
         return as_question(name, {"a": self._query.A, "mx": "MX", "exists": "A"}[mechanism])
 
     def _remembered(self, name: str, left: int) -> Branch | None:
-        made = self._uncertain.get(name)
-        if made is not None and made.lookups >= left:
-            return made
         return self._branches.get(self._family, name, self._origin, left)
 
     def _found(self, call: Callable[[KnownQuery], Any]) -> Asking[tuple[Any, int | None, int]]:
