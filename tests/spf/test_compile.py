@@ -257,6 +257,13 @@ class TestNotCompiled:
 
         assert compiled(records) == NotCompiled(reason, needs_local)
 
+    def test_what_an_unknown_answer_hides_may_ask_for_the_local_part(self):
+        """It may be known by the time that the messages are evaluated."""
+        records = {"example.com": "v=spf1 ptr a include:local.example", "local.example": "v=spf1 exists:%{l}.x.example"}
+        resolver = with_answers(records, {("example.com", "A"): unknown(Reason.TIMEOUT)})
+
+        assert compiled(resolver) == NotCompiled("ptr", needs_local=True)
+
     @pytest.mark.parametrize(
         "record",
         [
