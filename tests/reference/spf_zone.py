@@ -19,7 +19,7 @@ class Tree:
     zone: dict[tuple[str, str], Answer] = field(default_factory=dict)
 
     def put(self, name: str, rdtype: str, *rdata: str) -> None:
-        self.zone[name.lower(), rdtype] = Answer(AnswerStatus.PRESENT, tuple(sorted(rdata)))
+        self.zone[name.lower(), rdtype] = Answer(AnswerStatus.PRESENT, tuple(sorted(set(rdata))))
 
     def record(self, name: str, terms: list[str]) -> None:
         self.put(name, "TXT", " ".join(["v=spf1", *terms]))
