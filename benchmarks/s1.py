@@ -31,7 +31,7 @@ def compiled(world: World) -> SpfTable:
         for family, width in ((4, 4), (6, 16)):
             program = driven(compiler.compile(domain, family), world.tree.answers)
             if isinstance(program, NotCompiled):
-                raise AssertionError(f"{domain} does not compile: {program}")
+                raise RuntimeError(f"{domain} does not compile: {program.reason}")
             starts = b"".join(start.to_bytes(width, "big") for start in program.starts)
             table.add(domain, family, starts, program.words)
     return table

@@ -35,9 +35,17 @@ class SlowTable:
         return None
 
     @property
+    def programs(self) -> int:
+        """Distinct ones: most domains share theirs with others."""
+        return len(self._distinct())
+
+    @property
     def segments(self) -> int:
         """Of distinct programs."""
-        return sum(map(len, {(family, tuple(program)) for (_, family), program in self._programs.items()}))
+        return sum(len(program) for _, program in self._distinct())
+
+    def _distinct(self) -> set[tuple[int, tuple[tuple[int, int], ...]]]:
+        return {(family, tuple(program)) for (_, family), program in self._programs.items()}
 
     @property
     def outcomes(self) -> int:
