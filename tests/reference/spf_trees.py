@@ -2,7 +2,7 @@
 
 from random import Random
 
-from poolsift.dns.answers import Answer, AnswerStatus, Reason, unknown
+from poolsift.dns.answers import NOT_LISTED, Answer, AnswerStatus, Reason, unknown
 from tests.reference.spf_shapes import SHAPES, Draw
 from tests.reference.spf_terms import ODD_TERMS
 from tests.reference.spf_zone import NOTHING, Tree
@@ -10,7 +10,7 @@ from tests.reference.spf_zone import NOTHING, Tree
 NOT_KNOWN = (
     unknown(Reason.TIMEOUT),
     unknown(Reason.SERVFAIL),
-    unknown(Reason.NOT_LISTED),
+    NOT_LISTED,
     Answer(AnswerStatus.PRESENT),
     Answer(AnswerStatus.INVALID, reason=Reason.SYNTAX),
 )
@@ -37,6 +37,11 @@ def not_there(draw: Draw) -> None:
     """One answer goes, or the name stays without records of the type."""
     key = draw.random.choice(sorted(draw.tree.zone))
     draw.tree.zone[key] = draw.random.choice((NOTHING, Answer(AnswerStatus.ABSENT, reason=Reason.NODATA)))
+
+
+def rest_unlisted(draw: Draw) -> None:
+    """What the zone does not hold is not known, as in a snapshot."""
+    draw.tree.default = NOT_LISTED
 
 
 def odd_term(draw: Draw) -> None:
@@ -82,7 +87,7 @@ def too_much(draw: Draw) -> None:
         draw.tree.put(name, "TXT", words[0] + " " * (16_384 + beyond - len(text)) + text[6:])
 
 
-DAMAGES = (not_known, not_known, not_there, odd_term, odd_term, other_texts, respelled, too_much)
+DAMAGES = (not_known, not_known, not_there, rest_unlisted, odd_term, odd_term, other_texts, respelled, too_much)
 
 
 def some_record(draw: Draw) -> tuple[str, list[str]]:

@@ -1,4 +1,4 @@
-"""A tree of SPF records as a zone: what is asked for is answered, what it does not hold does not exist."""
+"""A tree of SPF records as a zone: what is asked for is answered; what it does not hold does not exist, or is not known."""
 
 import re
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ class Tree:
     shape: str
     top: str = "top.example"
     zone: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    default: Answer = NOTHING
 
     def put(self, name: str, rdtype: str, *rdata: str) -> None:
         self.zone[name.lower(), rdtype] = Answer(AnswerStatus.PRESENT, tuple(sorted(set(rdata))))
@@ -25,7 +26,7 @@ class Tree:
         self.put(name, "TXT", " ".join(["v=spf1", *terms]))
 
     def ask(self, name: str, rdtype: str) -> Answer:
-        return self.zone.get((name, rdtype), NOTHING)
+        return self.zone.get((name, rdtype), self.default)
 
     def answers(self, questions: list[Question]) -> list[Answer]:
         return [self.ask(*question) for question in questions]
@@ -50,7 +51,7 @@ class Tree:
 
     def __str__(self) -> str:
         lines = [f"{name:24} {rdtype:4} {shown(answer)}" for (name, rdtype), answer in sorted(self.zone.items())]
-        return "\n".join([f"tree of shape {self.shape}, top {self.top}", *lines])
+        return "\n".join([f"tree of shape {self.shape}, top {self.top}, the rest {shown(self.default)}", *lines])
 
 
 def shown(answer: Answer) -> str:
