@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 SEED = 20260701
-WORKLOADS = ["W1", "W12", "D1", "D1M"]
+WORKLOADS = ["W1", "W12", "D1", "D1M", "S1"]
 
 
 def machine() -> dict[str, str]:
@@ -24,7 +24,9 @@ def machine() -> dict[str, str]:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
-    versions = ", ".join(f"{name} {version(name)}" for name in ("poolsift", "pyarrow", "polars", "aiodns", "pycares"))
+    versions = ", ".join(
+        f"{name} {version(name)}" for name in ("poolsift", "pyarrow", "polars", "aiodns", "pycares", "pyspf")
+    )
     return {
         "cpu": f"{model}, {os.cpu_count()} cores",
         "python": platform.python_version(),
@@ -52,6 +54,10 @@ def run(name: str, *, smoke: bool) -> dict[str, Any]:
         from benchmarks import d1_memory
 
         return d1_memory.run((5_000, 20_000) if smoke else (100_000, 1_000_000))
+    if name == "S1":
+        from benchmarks import s1
+
+        return s1.run(300, 50, SEED, 3, 2_000) if smoke else s1.run(2_000, 100, SEED, 7, 10_000)
     raise SystemExit(f"unknown workload {name}: known are {', '.join(WORKLOADS)}")
 
 
