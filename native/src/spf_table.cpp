@@ -165,10 +165,10 @@ void SpfTable::forget() {
     ++epoch_;
     segments_ = 0;
     names_.clear();
-    statements_ = {};
+    decltype(statements_)().swap(statements_);   // assigning `{}` would keep the memory
     programs_.clear();
     outcomes_.clear();
-    outcome_words_ = {};
+    decltype(outcome_words_)().swap(outcome_words_);
 }
 
 std::size_t SpfTable::bytes() const noexcept {

@@ -58,9 +58,9 @@ void TextIndex::grow() {
 }
 
 void TextIndex::clear() {
-    texts_ = std::string();
-    ends_ = {0};
-    slots_ = {};
+    std::string().swap(texts_);   // assigning something empty would keep the memory
+    std::vector<std::uint64_t>(1).swap(ends_);
+    std::vector<std::uint64_t>().swap(slots_);
 }
 
 }  // namespace poolsift
