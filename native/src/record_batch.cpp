@@ -12,7 +12,7 @@ namespace poolsift {
 namespace {
 
 /// Columns that verdicts do not depend on: only their types are checked.
-enum class Unread : std::uint8_t { text, integer, address };
+enum class Unread : std::uint8_t { text, integer };
 
 using Field = std::variant<Unread, TextColumn RecordBatch::*, AddressColumn RecordBatch::*, IntColumn RecordBatch::*, TimeColumn RecordBatch::*,
                            BoolColumn RecordBatch::*>;
@@ -23,7 +23,7 @@ const std::unordered_map<std::string_view, Field>& fields() {
       {"time", &R::time}, {"tenant_id", &R::tenant_id}, {"message_id", Unread::text}, {"network_message_id", Unread::text},
       {"kind", &R::kind}, {"direction", &R::direction}, {"mail_from", &R::mail_from}, {"header_from", &R::header_from},
       {"recipient", &R::recipient}, {"recipient_count", Unread::integer}, {"client_ip", &R::client_ip}, {"helo", Unread::text},
-      {"source_ip", Unread::address}, {"outbound_ip", &R::outbound_ip}, {"outbound_host", &R::outbound_host},
+      {"source_ip", &R::source_ip}, {"outbound_ip", &R::outbound_ip}, {"outbound_host", &R::outbound_host},
       {"outbound_ip_pool_name", &R::outbound_ip_pool_name}, {"sfp", &R::sfp}, {"spf", &R::spf}, {"dkim", &R::dkim}, {"dmarc", &R::dmarc},
       {"dkim_domain", &R::dkim_domain}, {"accepted", &R::accepted}, {"spam", &R::spam}, {"forwarded", &R::forwarded},
       {"submitted", &R::submitted}, {"status", &R::status}, {"status_code", &R::status_code}, {"status_text", &R::status_text},
@@ -31,10 +31,22 @@ const std::unordered_map<std::string_view, Field>& fields() {
   return table;
 }
 
+/// Of verdicts that are read again: what no fact holds, and the facts themselves.
+const std::unordered_map<std::string_view, Field>& fields_of_verdicts() {
+  using R = RecordBatch;
+  static const std::unordered_map<std::string_view, Field> table{
+      {"time", &R::time}, {"tenant_id", &R::tenant_id}, {"direction", &R::direction}, {"mail_from", &R::mail_from},
+      {"header_from", &R::header_from}, {"recipient", &R::recipient}, {"client_ip", &R::client_ip}, {"source_ip", &R::source_ip},
+      {"outbound_ip", &R::outbound_ip}, {"outbound_host", &R::outbound_host}, {"outbound_ip_pool_name", &R::outbound_ip_pool_name},
+      {"sfp", &R::sfp}, {"forwarded", &R::forwarded}, {"status_code", &R::status_code}, {"connector", &R::connector},
+      {"evidence", &R::evidence}, {"observed_pool", &R::observed_pool}, {"observed_from", &R::observed_from},
+      {"sender_from", &R::sender_from}, {"spf_from", &R::spf_from}};
+  return table;
+}
+
 void check_unread(const RawColumn& raw, Unread kind) {
   if (kind == Unread::text && !TextColumn::takes(*raw.schema)) wrong_type(raw, "a string");
   if (kind == Unread::integer && !IntColumn::takes(*raw.schema)) wrong_type(raw, "an integer");
-  if (kind == Unread::address && !AddressColumn::takes(*raw.schema)) wrong_type(raw, "a string, 4 or 16 bytes of fixed size, or uint32");
 }
 
 struct Opener {
@@ -65,22 +77,24 @@ std::int64_t checked_struct(const ArrowSchema& schema, const ArrowArray& array) 
 
 }  // namespace
 
-RecordBatch open_batch(const ArrowSchema& schema, const ArrowArray& array) {
+RecordBatch open_batch(const ArrowSchema& schema, const ArrowArray& array, bool from_evidence) {
   if (schema.release == nullptr || array.release == nullptr) throw std::invalid_argument("the record batch is released");
   RecordBatch batch;
   const std::int64_t first = checked_struct(schema, array);
   batch.rows = array.length;
+  const auto& wanted = from_evidence ? fields_of_verdicts() : fields();
   std::unordered_set<std::string_view> seen;
   for (std::int64_t i = 0; i < schema.n_children; ++i) {
     const ArrowSchema* field = schema.children[i];
     if (field == nullptr || array.children[i] == nullptr) throw std::invalid_argument("field " + std::to_string(i) + " of the record batch is missing");
     const std::string_view name = field->name == nullptr ? std::string_view() : std::string_view(field->name);
-    const auto known = fields().find(name);
-    if (known == fields().end()) continue;
+    const auto known = wanted.find(name);
+    if (known == wanted.end()) continue;
     const RawColumn raw{name, field, array.children[i], first, batch.rows};
     if (!seen.insert(name).second) broken_column(raw, "the batch has two columns of this name");
     std::visit(Opener{batch, raw}, known->second);
   }
+  if (from_evidence && batch.evidence.absent() && batch.rows > 0) throw std::invalid_argument("column 'evidence': missing; expected the verdicts of an earlier run");
   return batch;
 }
 

@@ -93,9 +93,11 @@ std::uint32_t Classifier::evidence_of_row(const Block& block, std::int64_t at, c
 }
 
 /// Why Microsoft 365 refused to send; no_reason unless a code of the block table says so and its text condition holds.
+/// Of verdicts that are read again, the evidence tells whether it did.
 std::uint8_t Classifier::block_reason(const Block& block, std::int64_t at) const {
   if (block.code[at] < first_block_code) return no_reason;
   const BlockCode& code = kernel_.spec().blocks[block.code[at] - first_block_code];
+  if (kernel_.spec().from_evidence) return fact_in(block.evidence[at], fact_blocked) == yes ? code.reason : no_reason;
   std::string_view text;
   const bool recorded = batch_.status_text.read(block.first + at, text) && !text.empty();
   const bool holds = recorded ? contains_ignoring_case(text, code.phrase) : !code.required;

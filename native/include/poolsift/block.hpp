@@ -26,6 +26,9 @@ struct Block {
   std::uint8_t accepted[block_size], spam[block_size], forwarded[block_size], submitted[block_size], joined[block_size], trace[block_size];
   std::uint8_t sent[block_size];  ///< SentMark bits
   std::uint8_t observed[block_size], observed_from[block_size];  ///< no_value: nothing spoke
+  // Filled only where evidence is read again; spf_from: no_value where nothing told SPF.
+  std::uint32_t evidence[block_size];
+  std::uint8_t spf_from[block_size];
 };
 
 inline constexpr std::uint8_t code_missing = 0;
