@@ -165,16 +165,16 @@ def _accept_domain(line: _Line) -> Change:
     domain, subdomains, tenant = line.take_domain(), False, None
     while line.tokens:
         option = line.take("subdomains or tenant=NAME-OR-ID")
-        if option == "subdomains" and not subdomains:
+        if option not in _ACCEPT_OPTIONS:
+            close = nearest(option, _ACCEPT_OPTIONS)
+            line.fail("unknown option", found=option, expected="subdomains, tenant=NAME-OR-ID", close=close)
+        if (option == "subdomains" and subdomains) or (option == "tenant" and tenant is not None):
+            line.fail("given twice", found=option, expected="each option once")
+        if option == "subdomains":
             subdomains = True
-        elif option == "tenant" and tenant is None:
+        else:
             line.take_equals("tenant")
             tenant = line.take("the name or id of a tenant")
-        else:
-            close = nearest(option, _ACCEPT_OPTIONS)
-            line.fail(
-                "unknown option, or given twice", found=option, expected="subdomains, tenant=NAME-OR-ID", close=close
-            )
     return Change(ChangeKind.ACCEPT_DOMAIN, domain, subdomains=subdomains, tenant=tenant, line=line.number)
 
 
