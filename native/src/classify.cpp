@@ -13,27 +13,6 @@ namespace poolsift {
 
 namespace {
 
-struct NumberOf {
-  const WordTable& table;
-  std::uint8_t operator()(std::string_view text) const noexcept { return table.lookup(text); }
-};
-
-/// Compared exactly after trimming ASCII spaces (docs/choices.md 3).
-struct NumberOfCode {
-  const WordTable& table;
-  std::uint8_t operator()(std::string_view text) const noexcept {
-    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-    return text.empty() ? code_missing : static_cast<std::uint8_t>(table.lookup(text) + code_of_others);
-  }
-};
-
-std::uint8_t spf_from_of(const Block& block, std::int64_t at) noexcept {
-  if ((block.spf_evaluated[at] & spf_word_bits) != 0) return spf_evaluated;
-  if (counted_spf(block, at) == spf_missing) return no_value;
-  return block.joined[at] == yes ? spf_joined : spf_log;
-}
-
 void read_bools(const BoolColumn& column, const Block& block, std::uint8_t* out) {
   if (column.absent()) {
     std::fill_n(out, block.end - block.first, std::uint8_t{0});
@@ -48,7 +27,8 @@ Classifier::Classifier(const Kernel& kernel)
     : kernel_(kernel), memo_(kernel), stage_(kernel, memo_), spf_(kernel, memo_), pool_names_(kernel.spec().pool_names), observer_(kernel, pool_names_) {}
 
 void Classifier::read(const ArrowSchema& schema, const ArrowArray& array) {
-  batch_ = open_batch(schema, array, spf_.active());
+  const bool again = kernel_.spec().from_evidence;
+  batch_ = open_batch(schema, array, {.arrival = spf_.active() || kernel_.spec().overlay.given, .from_evidence = again});
   stage_.stage(batch_);
   if (spf_.active()) spf_.stage(batch_, stage_.rows());
 }
@@ -63,15 +43,16 @@ std::unique_ptr<VerdictColumns> Classifier::classify() {
   stage_.settle(batch_);
   if (spf_.active()) spf_.settle(batch_);
   const auto held = kernel_.reading_dns();  // once a batch; the first pass leaves a table that grows alone
-  auto out = std::make_unique<VerdictColumns>(batch_.rows, kernel_.spec().compare.size());
-  open_words();
+  auto out = std::make_unique<VerdictColumns>(batch_.rows, kernel_.spec().compare.size(), kernel_.spec().overlay.given);
+  const bool again = kernel_.spec().from_evidence;
+  again ? open_verdict_words() : open_words();
   for (std::int64_t first = 0; first < batch_.rows; first += block_size) {
     block_.first = first;
     block_.end = std::min(first + block_size, batch_.rows);
-    decode(block_);
+    again ? decode_verdicts(block_) : decode(block_);
     if (spf_.active()) spf_.read(block_);
     prefetch(block_);
-    observer_.observe(batch_, block_);
+    if (!again) observer_.observe(batch_, block_);
     judge(block_, *out);
   }
   return out;
@@ -106,7 +87,7 @@ void Classifier::decode(Block& block) const {
   }
 }
 
-/// Fetches what judging the block will read of the memo, DNS included: memory far away is asked for all at once.
+/// Fetches what judging the block will read of the memo, DNS included where facts are found out: memory far away is asked for all at once.
 void Classifier::prefetch(const Block& block) {
   const std::span rows = std::span(stage_.rows()).subspan(static_cast<std::size_t>(block.first), static_cast<std::size_t>(block.end - block.first));
   for (const StagedRow& row : rows) {
@@ -114,6 +95,7 @@ void Classifier::prefetch(const Block& block) {
     memo_.prefetch_id(row.recipient);
     memo_.prefetch_id(row.header);
   }
+  if (kernel_.spec().from_evidence) return;
   std::array<NameId, block_size> open;
   std::size_t count = 0;
   for (const StagedRow& row : rows) {
@@ -129,7 +111,9 @@ void Classifier::judge(const Block& block, VerdictColumns& out) {
   for (std::int64_t row = block.first; row < block.end; ++row) {
     const std::int64_t at = row - block.first;
     const StagedRow& staged = stage_.rows()[static_cast<std::size_t>(row)];
-    const std::uint32_t evidence = evidence_of_row(block, at, staged);
+    const std::uint32_t said = spec.from_evidence ? block.evidence[at] : evidence_of_row(block, at, staged);
+    std::uint8_t spf_from = spf_from_of(block, at);
+    const std::uint32_t evidence = spec.overlay.given ? overlaid(block, at, staged, said, spf_from) : said;
     const std::uint32_t state = evidence & fact_mask;
     const Decision& decision = spec.profiles[kernel_.profile_at(block.has_time[at], block.time[at])].decisions[state];
     const Agreement agreement = agreement_of(decision, block.observed[at], block.observed_from[at]);
@@ -141,11 +125,19 @@ void Classifier::judge(const Block& block, VerdictColumns& out) {
     out.observed_from[row] = block.observed_from[at];
     out.agreement[row] = agreement;
     out.fix[row] = fix_of(block, at, staged, decision, agreement);
-    out.spf_from[row] = spf_from_of(block, at);
+    out.spf_from[row] = spf_from;
+    if (spec.overlay.given) out.overlaid[row] = overlaid_facts(block, at, said, evidence);
     for (std::size_t i = 0; i < spec.compare.size(); ++i) out.compare[i][row] = spec.profiles[spec.compare[i]].decisions[state].pool;
     append_sender(block, at, staged, out);
     if (kernel_.dated() && !block.has_time[at]) ++timeless_;
   }
+}
+
+std::uint8_t Classifier::spf_from_of(const Block& block, std::int64_t at) const noexcept {
+  if (kernel_.spec().from_evidence) return block.spf_from[at];
+  if ((block.spf_evaluated[at] & spf_word_bits) != 0) return spf_evaluated;
+  if (counted_spf(block, at) == spf_missing) return no_value;
+  return block.joined[at] == yes ? spf_joined : spf_log;
 }
 
 std::uint8_t Classifier::fix_of(const Block& block, std::int64_t at, const StagedRow& staged, const Decision& decision, Agreement agreement) const {
@@ -166,11 +158,9 @@ unsigned Classifier::context_of(const Block& block, std::int64_t at, const Stage
   std::string_view connector;
   if (batch_.connector.read(block.first + at, connector) && !connector.empty()) context |= context_connector;
   if (!kernel_.fix_depends(rule, context_gateway | context_unfiltered)) return context;
-  Address client;
-  if (!batch_.client_ip.read(block.first + at, client)) return context;
-  const std::uint32_t gateway = kernel_.tenant(staged.tenant).gateways.lookup(client, no_time);
+  const std::uint32_t gateway = gateway_of(block.first + at, staged.tenant);
   if (gateway == PrefixTable::none) return context;
-  return context | context_gateway | (gateway == gateway_unfiltered ? context_unfiltered : 0U);
+  return context | context_gateway | (gateway == filtering_off ? context_unfiltered : 0U);
 }
 
 void Classifier::append_sender(const Block& block, std::int64_t at, const StagedRow& staged, VerdictColumns& out) {

@@ -90,6 +90,7 @@ bool DomainMemo::own_may_matter(NameId id) noexcept {
 
 /// A table that grows is not looked at here: its answer may come after the name was met and before it is a sender, so any is possible.
 bool DomainMemo::own_matters(NameId id, std::uint32_t accepted) noexcept {
+  if (kernel_.facts_differ()) return kernel_.own_matters();
   if (kernel_.dns_grows()) return kernel_.own_matters(unknown, accepted) || kernel_.own_matters(no, accepted) || kernel_.own_matters(yes, accepted);
   look_up_dns(id);
   return kernel_.own_matters(names_[id].facts >> domain_resolves_shift & 3, accepted);

@@ -15,6 +15,8 @@ void require(bool holds, const char* what) {
   if (!holds) throw std::invalid_argument(what);
 }
 
+bool domain_before(const Authorization& one, std::string_view name) noexcept { return one.domain < name; }
+
 /// What DNS says of a name, and whether it was asked.
 constexpr std::uint32_t dns_bits = domain_dns_open | 3U << domain_resolves_shift | domain_aaaa_only | domain_null_mx;
 
@@ -29,6 +31,7 @@ std::uint32_t resolves_fact(const DnsFacts& facts, bool not_public) noexcept {
 Kernel::Kernel(KernelSpec spec) : spec_(std::move(spec)) {
   check_profiles();
   check_tables();
+  check_overlay();
   networks_ = PrefixTable(spec_.prefixes);
   spf_excluded_ = PrefixTable(spec_.spf_excluded);
   for (const std::string& name : spec_.special_use) special_use_.add(name, true);
@@ -72,6 +75,15 @@ void Kernel::check_tables() const {
   require(spec_.tenants.size() < std::numeric_limits<std::uint16_t>::max(), "at most 65,534 tenants are possible");
 }
 
+void Kernel::check_overlay() const {
+  const Overlay& overlay = spec_.overlay;
+  require(overlay.accept.size() <= spec_.tenants.size(), "an overlay accepts domains for a tenant that does not exist");
+  const auto in_order = [](const Authorization& a, const Authorization& b) { return a.domain < b.domain; };
+  require(std::adjacent_find(overlay.authorize.begin(), overlay.authorize.end(), [&](const auto& a, const auto& b) { return !in_order(a, b); }) ==
+              overlay.authorize.end(),
+          "the domains that an overlay authorizes addresses for are not in order, each once");
+}
+
 /// docs/choices.md 9: by id; a tenant alone in its file also takes records without id, and all of them if it has none itself.
 void Kernel::index_tenants() {
   for (std::size_t i = 0; i < spec_.tenants.size(); ++i) {
@@ -86,6 +98,7 @@ void Kernel::index_tenants() {
   tenant_missing_.tenant = alone ? 0 : nobody;
   tenant_other_.tenant = alone && spec_.tenant_ids[0].empty() ? 0 : nobody;
   spec_.tenants.emplace_back();  // the tenant of whom nothing is known
+  spec_.overlay.accept.resize(spec_.tenants.size());
   for (const std::string& id : spec_.consumer_tenants) tenants_.emplace(id, tenant_other_).first->second.consumer = true;
 }
 
@@ -136,7 +149,24 @@ std::uint32_t Kernel::describe(std::string_view name, std::uint16_t number) cons
   if (single_label || special_use_.contains(name)) facts |= domain_not_public;
   if (!single_label && tenant.accepted.contains(name)) facts |= domain_accepted;
   if (tenant.own.covers(name)) facts |= domain_own_open;
+  if (spec_.overlay.given) facts |= describe_overlay(name, number);
   return facts | domain_dns_open;
+}
+
+std::uint32_t Kernel::describe_overlay(std::string_view name, std::uint16_t tenant) const noexcept {
+  const Overlay& overlay = spec_.overlay;
+  std::uint32_t facts = overlay.accept[tenant].contains(name) ? domain_overlay_accepts : 0U;
+  if (overlay.publish.contains(name)) facts |= domain_overlay_publishes;
+  if (overlay.sign.contains(name)) facts |= domain_overlay_signs;
+  const auto place = std::lower_bound(overlay.authorize.begin(), overlay.authorize.end(), name, domain_before);
+  if (place != overlay.authorize.end() && place->domain == name) facts |= domain_overlay_authorizes;
+  return facts;
+}
+
+bool Kernel::authorized(std::string_view name, const Address& address) const noexcept {
+  const std::vector<Authorization>& all = spec_.overlay.authorize;
+  const auto place = std::lower_bound(all.begin(), all.end(), name, domain_before);
+  return place != all.end() && place->domain == name && place->prefixes.lookup(address, no_time) != PrefixTable::none;
 }
 
 std::uint32_t Kernel::with_dns(std::uint32_t facts, std::string_view name) const noexcept {

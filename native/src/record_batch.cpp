@@ -31,6 +31,19 @@ const std::unordered_map<std::string_view, Field>& fields() {
   return table;
 }
 
+/// Of verdicts that are read again: what no fact holds, and the facts themselves.
+const std::unordered_map<std::string_view, Field>& fields_of_verdicts() {
+  using R = RecordBatch;
+  static const std::unordered_map<std::string_view, Field> table{
+      {"time", &R::time}, {"tenant_id", &R::tenant_id}, {"direction", &R::direction}, {"mail_from", &R::mail_from},
+      {"header_from", &R::header_from}, {"recipient", &R::recipient}, {"client_ip", &R::client_ip}, {"source_ip", &R::source_ip},
+      {"outbound_ip", &R::outbound_ip}, {"outbound_host", &R::outbound_host}, {"outbound_ip_pool_name", &R::outbound_ip_pool_name},
+      {"sfp", &R::sfp}, {"forwarded", &R::forwarded}, {"status_code", &R::status_code}, {"connector", &R::connector},
+      {"evidence", &R::evidence}, {"observed_pool", &R::observed_pool}, {"observed_from", &R::observed_from},
+      {"sender_from", &R::sender_from}, {"spf_from", &R::spf_from}};
+  return table;
+}
+
 void check_unread(const RawColumn& raw, Unread kind) {
   if (kind == Unread::text && !TextColumn::takes(*raw.schema)) wrong_type(raw, "a string");
   if (kind == Unread::integer && !IntColumn::takes(*raw.schema)) wrong_type(raw, "an integer");
@@ -65,24 +78,26 @@ std::int64_t checked_struct(const ArrowSchema& schema, const ArrowArray& array) 
 
 }  // namespace
 
-RecordBatch open_batch(const ArrowSchema& schema, const ArrowArray& array, bool arrival) {
+RecordBatch open_batch(const ArrowSchema& schema, const ArrowArray& array, BatchUse use) {
   if (schema.release == nullptr || array.release == nullptr) throw std::invalid_argument("the record batch is released");
   RecordBatch batch;
   const std::int64_t first = checked_struct(schema, array);
   batch.rows = array.length;
+  const auto& wanted = use.from_evidence ? fields_of_verdicts() : fields();
   std::unordered_set<std::string_view> seen;
   for (std::int64_t i = 0; i < schema.n_children; ++i) {
     const ArrowSchema* field = schema.children[i];
     if (field == nullptr || array.children[i] == nullptr) throw std::invalid_argument("field " + std::to_string(i) + " of the record batch is missing");
     const std::string_view name = field->name == nullptr ? std::string_view() : std::string_view(field->name);
-    const auto known = fields().find(name);
-    if (known == fields().end()) continue;
+    const auto known = wanted.find(name);
+    if (known == wanted.end()) continue;
     const RawColumn raw{name, field, array.children[i], first, batch.rows};
     if (!seen.insert(name).second) broken_column(raw, "the batch has two columns of this name");
     const Field unread = name == "helo" ? Unread::text : Unread::address;
-    const bool passed_over = !arrival && (name == "helo" || name == "source_ip");
+    const bool passed_over = !use.arrival && (name == "helo" || name == "source_ip");
     std::visit(Opener{batch, raw}, passed_over ? unread : known->second);
   }
+  if (use.from_evidence && batch.evidence.absent() && batch.rows > 0) throw std::invalid_argument("column 'evidence': missing; expected the verdicts of an earlier run");
   return batch;
 }
 

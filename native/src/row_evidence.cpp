@@ -2,13 +2,12 @@
 #include "poolsift/classify.hpp"
 #include "poolsift/evidence.hpp"
 #include "poolsift/reply_text.hpp"
+#include "poolsift/spf_stage.hpp"
 
 namespace poolsift {
 
 namespace {
 
-/// By SpfWord.
-constexpr std::uint32_t spf_facts[] = {unknown, yes, no, no, no, no, no, unknown};
 /// By KindWord; a missing kind is judged by the sender.
 constexpr std::uint32_t ndr_facts[] = {unknown, no, yes, yes, no, no, no};
 /// Without a code of the block table, by StatusWord; `failed` needs some code to be a no.
@@ -84,7 +83,8 @@ std::uint32_t Classifier::evidence_of_row(const Block& block, std::int64_t at, c
                            evidence_of(fact_accepted_domain, accepted) | evidence_of(fact_spf_pass, spf_facts[counted_spf(block, at)]) |
                            evidence_of(fact_dkim_pass, dkim_fact(block, at, staged.dkim));
   const bool header_speaks = !has_domain(staged.mail) && staged.mail != name_unusable && has_domain(staged.header);
-  evidence |= when(header_speaks, flag_sender_from_header) | when((block.spf_evaluated[at] & spf_word_bits) != 0, flag_spf_evaluated) | when(block.joined[at] == yes, flag_joined) |
+  evidence |= when(header_speaks, flag_sender_from_header) | when((block.spf_evaluated[at] & spf_word_bits) != 0, flag_spf_evaluated) |
+              when(block.joined[at] == yes, flag_joined) |
               when(has_domain(staged.mail) && has_domain(staged.header) && staged.mail != staged.header, flag_p1_p2_disagree) |
               when((block.sent[at] & sent_conflict) != 0, flag_observed_conflict) |
               when(staged.mail == name_null_path && block.kind[at] == kind_missing, flag_null_path_without_kind) |
@@ -94,9 +94,11 @@ std::uint32_t Classifier::evidence_of_row(const Block& block, std::int64_t at, c
 }
 
 /// Why Microsoft 365 refused to send; no_reason unless a code of the block table says so and its text condition holds.
+/// Of verdicts that are read again, the evidence tells whether it did.
 std::uint8_t Classifier::block_reason(const Block& block, std::int64_t at) const {
   if (block.code[at] < first_block_code) return no_reason;
   const BlockCode& code = kernel_.spec().blocks[block.code[at] - first_block_code];
+  if (kernel_.spec().from_evidence) return fact_in(block.evidence[at], fact_blocked) == yes ? code.reason : no_reason;
   std::string_view text;
   const bool recorded = batch_.status_text.read(block.first + at, text) && !text.empty();
   const bool holds = recorded ? contains_ignoring_case(text, code.phrase) : !code.required;

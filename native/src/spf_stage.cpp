@@ -30,8 +30,8 @@ Arrival arrival_of(const Kernel& kernel, const RecordBatch& batch, std::int64_t 
   Arrival arrival{{}, false};
   if (!batch.client_ip.read(row, arrival.address)) return {{}, false};
   const std::uint32_t gateway = kernel.tenant(tenant).gateways.lookup(arrival.address, no_time);
-  arrival.newly_filtered = gateway == gateway_newly_filtered;
-  const bool filtered = gateway == gateway_filtered || arrival.newly_filtered;
+  arrival.newly_filtered = gateway == filtering_newly_on;
+  const bool filtered = gateway == filtering_on || arrival.newly_filtered;
   if (filtered && !batch.source_ip.read(row, arrival.address)) arrival.address = {};
   return arrival;
 }
@@ -60,7 +60,7 @@ class SpfStage::Inquiry {
 
 SpfStage::SpfStage(const Kernel& kernel, DomainMemo& memo) : kernel_(kernel), memo_(memo), table_(kernel.spec().spf) {
   const std::vector<Tenant>& tenants = kernel.spec().tenants;
-  active_ = table_ != nullptr || std::any_of(tenants.begin(), tenants.end(), [](const Tenant& tenant) { return tenant.newly_filtered; });
+  active_ = table_ != nullptr || std::any_of(tenants.begin(), tenants.end(), [](const Tenant& tenant) { return tenant.filters_newly; });
 }
 
 void SpfStage::stage(const RecordBatch& batch, const std::vector<StagedRow>& rows) {
@@ -75,23 +75,25 @@ void SpfStage::stage(const RecordBatch& batch, const std::vector<StagedRow>& row
     spfs_.read(batch.spf, first, end, recorded, NumberOfSpf{});
     for (std::int64_t row = first; row < end; ++row) {
       const StagedRow& staged = rows[static_cast<std::size_t>(row)];
-      const bool has_spf = recorded[row - first] != spf_missing;
-      if (!has_spf || kernel_.tenant(staged.tenant).newly_filtered) choose(batch, row, staged, has_spf);
+      const bool settled = kernel_.spec().from_evidence || recorded[row - first] != spf_missing;
+      if (!settled || kernel_.tenant(staged.tenant).filters_newly) choose(batch, row, staged, settled);
     }
   }
 }
 
-/// Whether a row is evaluated, and for what; it then waits in open_, unless nothing has to be looked up.
-void SpfStage::choose(const RecordBatch& batch, std::int64_t row, const StagedRow& staged, bool recorded) {
+/// Whether a row is evaluated, and for what; it then waits in open_, unless nothing has to be looked up. `settled`: a result is there.
+/// Behind a gateway that filters only now HELO is not looked at, for verdicts that are read again do not hold it.
+void SpfStage::choose(const RecordBatch& batch, std::int64_t row, const StagedRow& staged, bool settled) {
   const Arrival arrival = arrival_of(kernel_, batch, row, staged.tenant);
-  if (recorded && !arrival.newly_filtered) return;
+  if (settled && !arrival.newly_filtered) return;
   std::uint8_t& word = words_[static_cast<std::size_t>(row)];
-  if (recorded) word = spf_replaced;
+  if (arrival.newly_filtered) word = spf_replaced;
   const bool null_path = staged.mail == name_null_path;
   if (table_ == nullptr || arrival.address.family == 0 || (!null_path && staged.mail < first_name) || kernel_.spf_excludes(arrival.address)) return;
+  if (null_path && arrival.newly_filtered) return;
   const NameId name = null_path ? name_of_helo(batch, row, staged.tenant) : staged.mail;
   if (name == helo_is_literal) word |= spf_none;
-  if (name >= first_name) open_.push_back({static_cast<std::uint32_t>(row), name, arrival.address, null_path});
+  if (name >= first_name) open_.push_back({static_cast<std::uint32_t>(row), name, arrival.address, null_path, arrival.newly_filtered});
 }
 
 /// The name that a HELO is; name_missing where none is recorded, name_unusable for what is no name.
@@ -183,7 +185,7 @@ std::uint8_t SpfStage::word_of(const RecordBatch& batch, const Open& one, std::u
   char room[longest_helo];
   std::string_view helo, local, address;
   if (one.null_path) helo = name;
-  else if (batch.helo.read(one.row, helo)) helo = usable_helo(helo, room);
+  else if (!one.without_helo && batch.helo.read(one.row, helo)) helo = usable_helo(helo, room);
   else helo = {};
   if (statement == SpfTable::uncompiled_with_local) {
     local = "postmaster";  // RFC 7208 section 2.4

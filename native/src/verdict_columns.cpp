@@ -28,10 +28,10 @@ void TextBuilder::grow(std::size_t more) {
   data_ = std::move(wider);
 }
 
-VerdictColumns::VerdictColumns(std::int64_t row_count, std::size_t compared)
+VerdictColumns::VerdictColumns(std::int64_t row_count, std::size_t compared, bool with_overlay)
     : rows(row_count), evidence(std::make_unique_for_overwrite<std::uint32_t[]>(static_cast<std::size_t>(row_count))), sender_domain(row_count), srs_sender(row_count) {
   const std::size_t stride = (static_cast<std::size_t>(row_count) + alignment - 1) / alignment * alignment;
-  bytes_ = std::make_unique_for_overwrite<std::uint8_t[]>(stride * (byte_columns + compared));
+  bytes_ = std::make_unique_for_overwrite<std::uint8_t[]>(stride * (byte_columns + compared + (with_overlay ? 1 : 0)));
   std::uint8_t* at = bytes_.get();
   for (std::uint8_t** column : {&pool, &rule, &candidates, &observed_pool, &observed_from, &agreement, &fix, &sender_from, &spf_from}) {
     *column = at;
@@ -39,6 +39,7 @@ VerdictColumns::VerdictColumns(std::int64_t row_count, std::size_t compared)
     at += stride;
   }
   for (std::size_t i = 0; i < compared; ++i, at += stride) compare.push_back(at);
+  if (with_overlay) overlaid = at;
 }
 
 }  // namespace poolsift

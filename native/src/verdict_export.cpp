@@ -38,6 +38,7 @@ struct Column {
 constexpr Column columns_in_order[] = {{"pool", "c"}, {"rule", "c"}, {"evidence", "I"}, {"candidates", "C"}, {"observed_pool", "c"}, {"observed_from", "c"},
                                        {"agreement", "c"}, {"fix", "c"}, {"sender_domain", "u"}, {"sender_from", "c"}, {"spf_from", "c"}, {"srs_sender", "u"}};
 constexpr std::size_t fixed_columns = std::size(columns_in_order);
+constexpr Column overlaid_column{"overlaid", "C"};  ///< after them, where there is an overlay
 
 /// What all arrays of one export share; dies with the last of them.
 struct Memory {
@@ -114,11 +115,12 @@ void add_columns(Memory& memory) {
   add_nullable(memory, columns.sender_from, constant_words<sender_from_words>());
   add_nullable(memory, columns.spf_from, constant_words<spf_from_words>());
   add_text(memory, columns.srs_sender);
+  if (columns.overlaid != nullptr) add_child(memory, array_of(memory, columns.rows, 0, {nullptr, columns.overlaid}));
   for (const std::uint8_t* pools : columns.compare) add_child(memory, array_of(memory, columns.rows, 0, {nullptr, pools}));
 }
 
 ArrowArray build_array(std::unique_ptr<Memory> memory) {
-  const std::size_t count = fixed_columns + memory->columns->compare.size();
+  const std::size_t count = fixed_columns + memory->columns->compare.size() + (memory->columns->overlaid != nullptr ? 1 : 0);
   memory->children.reserve(count);
   memory->dictionaries.reserve(count);
   memory->bitmaps.reserve(count);
@@ -155,8 +157,8 @@ ArrowSchema schema_of(SchemaMemory& memory, const char* format, const char* name
   return {format, name, nullptr, ARROW_FLAG_NULLABLE, 0, nullptr, nullptr, release_schema, &memory};
 }
 
-ArrowSchema build_schema(std::unique_ptr<SchemaMemory> memory, std::size_t compared) {
-  const std::size_t count = fixed_columns + compared;
+ArrowSchema build_schema(std::unique_ptr<SchemaMemory> memory, std::size_t compared, bool with_overlay) {
+  const std::size_t count = fixed_columns + compared + (with_overlay ? 1 : 0);
   memory->names.reserve(compared);
   memory->children.reserve(count);
   memory->dictionaries.reserve(count);
@@ -166,6 +168,7 @@ ArrowSchema build_schema(std::unique_ptr<SchemaMemory> memory, std::size_t compa
     if (column.format[0] == 'c') child.dictionary = &memory->dictionaries.emplace_back(schema_of(*memory, "u", ""));
     memory->children.push_back(child);
   }
+  if (with_overlay) memory->children.push_back(schema_of(*memory, overlaid_column.format, overlaid_column.name));
   for (std::size_t i = 0; i < compared; ++i) {
     memory->children.push_back(schema_of(*memory, "C", memory->names.emplace_back("compare_" + std::to_string(i)).c_str()));
   }
@@ -182,12 +185,13 @@ ArrowSchema build_schema(std::unique_ptr<SchemaMemory> memory, std::size_t compa
 
 void export_verdicts(std::unique_ptr<VerdictColumns> columns, const std::vector<std::string>& rules, ArrowSchema* schema, ArrowArray* array) {
   const std::size_t compared = columns->compare.size();
+  const bool with_overlay = columns->overlaid != nullptr;
   auto memory = std::make_unique<Memory>();
   memory->columns = std::move(columns);
   memory->rules = std::make_unique<Words>(rules);
   ArrowArray built = build_array(std::move(memory));
   try {
-    *schema = build_schema(std::make_unique<SchemaMemory>(), compared);
+    *schema = build_schema(std::make_unique<SchemaMemory>(), compared, with_overlay);
   } catch (...) {
     release_array(&built);
     throw;

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         LimitError,
         LockedError,
         OutputError,
+        OverlayError,
         PoolsiftError,
         RejectLimitError,
         RulesError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     )
     from poolsift.evidence import decode_evidence
     from poolsift.explain import explain_verdict
+    from poolsift.overlay import Overlay
     from poolsift.tenant import Tenant
     from poolsift.verdict_stream import VerdictStream
     from poolsift.verdicts import Pool, Verdict
@@ -43,6 +45,8 @@ __all__ = [
     "LiveDns",
     "LockedError",
     "OutputError",
+    "Overlay",
+    "OverlayError",
     "Pool",
     "PoolsiftError",
     "RejectLimitError",
@@ -72,6 +76,8 @@ _HOMES = {
     "LiveDns": "engines.live_dns",
     "LockedError": "errors",
     "OutputError": "errors",
+    "Overlay": "overlay",
+    "OverlayError": "errors",
     "Pool": "verdicts",
     "PoolsiftError": "errors",
     "RejectLimitError": "errors",

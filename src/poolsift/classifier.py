@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from poolsift.domain_facts import DomainFacts
@@ -11,6 +12,7 @@ from poolsift.errors import RulesError, UsageError, nearest
 from poolsift.evidence import Fact, Known, decode_evidence
 from poolsift.fixes import BLOCK_REASONS, FIX_NUMBERS, Fix, fix_table
 from poolsift.networks import load_networks
+from poolsift.overlay import Overlay
 from poolsift.records import RECORD_TYPES, TIMESTAMP
 from poolsift.rules import (
     BY_DATE,
@@ -27,7 +29,7 @@ from poolsift.rules import (
 from poolsift.spf_inputs import excluded_prefixes
 from poolsift.tables import microseconds, shipped_table, special_use_names
 from poolsift.verdict_stream import VerdictStream
-from poolsift.verdicts import NONE, POOLS, VERDICT_COLUMNS, Verdict, compare_column
+from poolsift.verdicts import NONE, OVERLAID, POOLS, VERDICT_COLUMNS, Verdict, compare_column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,7 +81,9 @@ class Classifier:
     an attribute ``spf`` (an SpfSource), SPF is evaluated for rows that do not record it. ``rules`` is a
     profile's name, ``by-date``, a file or a Profile; ``compare`` names profiles whose pool is returned
     too. ``assume`` replaces the assumptions about unknown facts: a text such as ``spf_pass=no``, ``none``,
-    or a mapping; None means the contract's own.
+    or a mapping; None means the contract's own. ``overlay`` holds changes that are taken for made: its rule
+    profile decides in place of ``rules``, and the column ``overlaid`` says which facts of a record it changed.
+    Raises OverlayError for one that does not fit the tenant file.
     """
 
     def __init__(
@@ -90,16 +94,25 @@ class Classifier:
         rules: str | Profile = DEFAULT,
         assume: str | Mapping[Fact, Known] | None = None,
         compare: Sequence[str | Profile] = (),
+        overlay: Overlay | None = None,
     ) -> None:
+        if overlay is not None:
+            overlay.check(tenant)
         self.tenant = tenant
         self.dns = dns
-        self.rules = select(rules)
+        self.overlay = overlay
+        self.rules = select(rules if overlay is None or overlay.rules is None else overlay.rules)
         self.assume = _assumptions(assume, dns_off=dns is None)
         self.compare = tuple(_compared(entry) for entry in ([compare] if isinstance(compare, str) else compare))
-        self.tables = {profile.name: VerdictTable(profile, self.assume) for profile in self._profiles()}
+        self.tables = self._tables()
         self._kernel: Kernel | None = None
+        self._reader: Kernel | None = None
         self._spf: SpfSource | None = None
         self._lock = threading.Lock()
+
+    def _tables(self) -> dict[str, VerdictTable]:
+        assumed = tuple(sorted(self.assume.items()))
+        return {profile.name: _table(profile, assumed) for profile in self._profiles()}
 
     def _profiles(self) -> tuple[Profile, ...]:
         """The deciding profiles, then the compared ones that are not among them."""
@@ -116,13 +129,13 @@ class Classifier:
         return tuple(profiles)
 
     def __getstate__(self) -> dict[str, object]:
-        kept = ("tenant", "dns", "rules", "assume", "compare")
+        kept = ("tenant", "dns", "rules", "assume", "compare", "overlay")
         return {name: getattr(self, name) for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.tables = {profile.name: VerdictTable(profile, self.assume) for profile in self._profiles()}
-        self._kernel = None
+        self.tables = self._tables()
+        self._kernel = self._reader = None
         self._spf = None
         self._lock = threading.Lock()
 
@@ -138,6 +151,17 @@ class Classifier:
             return self._kernel
 
     @property
+    def evidence_reader(self) -> Kernel:
+        """The kernel that takes facts from evidence; it needs no DNS but what SPF is evaluated by."""
+        with self._lock:
+            if self._reader is None:
+                from poolsift._native.core import Kernel
+
+                self._spf = self.spf
+                self._reader = Kernel({**self.spec(), "dns": None, "from_evidence": True})
+            return self._reader
+
+    @property
     def spf(self) -> SpfSource | None:
         """What SPF is evaluated by, which a source of DNS may bring along."""
         return getattr(self.dns, "spf", None)
@@ -145,7 +169,12 @@ class Classifier:
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns that ``classify`` returns."""
-        return (*VERDICT_COLUMNS, *(compare_column(profile.name) for profile in self.compare))
+        return (*self._own_columns, *(compare_column(profile.name) for profile in self.compare))
+
+    @property
+    def _own_columns(self) -> tuple[str, ...]:
+        """The columns of the deciding profile."""
+        return VERDICT_COLUMNS if self.overlay is None else (*VERDICT_COLUMNS, OVERLAID)
 
     def profile_at(self, time: datetime | None) -> Profile:
         """The profile that decides for a record of this time."""
@@ -179,15 +208,19 @@ class Classifier:
             "consumer_tenants": list(senders["consumer_tenants"]),
             "ndr_senders": list(senders["ndr_senders"]),
             "postmasters": list(senders["postmasters"]),
-            "tenants": [entry.spec() for entry in tenant.tenants] if tenant else [],
+            "tenants": (Overlay() if self.overlay is None else self.overlay).tenant_specs(tenant),
+            "overlay": None if self.overlay is None else self.overlay.spec(tenant),
             "dns": None if self.dns is None else self.dns.table,
             "spf": None if self.spf is None else self.spf.table,
             "spf_excluded": excluded_prefixes(),
         }
 
-    def domain_facts(self) -> DomainFacts:
-        """A fresh memo of names for this classifier; keep one a run or thread to ask each name once."""
-        return DomainFacts(self.kernel)
+    def domain_facts(self, *, from_evidence: bool = False) -> DomainFacts:
+        """A fresh memo of names for this classifier; keep one a run or thread to ask each name once.
+
+        ``from_evidence``: for ``reclassify``, else for ``classify``.
+        """
+        return DomainFacts(self.evidence_reader if from_evidence else self.kernel)
 
     def classify(self, data: object, *, domains: DomainFacts | None = None) -> VerdictStream:
         """Verdict columns for anything with ``__arrow_c_stream__`` or ``__arrow_c_array__``, row for row.
@@ -195,30 +228,43 @@ class Classifier:
         Lazy: batches are pulled as the result is read. Never rejects a row. Raises TypeError for a column
         of a wrong type and ValueError for broken buffers, when that batch is read.
         """
+        return self._stream(data, domains, from_evidence=False)
+
+    def reclassify(self, data: object, *, domains: DomainFacts | None = None) -> VerdictStream:
+        """Verdict columns, row for row, for rows that ``classify`` wrote before: key columns with verdict columns.
+
+        Facts come from ``evidence``, the observation from ``observed_pool`` and ``observed_from``; the overlay, the
+        rules and the assumptions of this classifier are applied to them. The tenant file is to be that of the earlier
+        run, which had no overlay. Columns that are missing count as not recorded. Otherwise as ``classify``; raises
+        ValueError besides where ``evidence`` is missing, null or no evidence.
+        """
+        return self._stream(data, domains, from_evidence=True)
+
+    def _stream(self, data: object, domains: DomainFacts | None, *, from_evidence: bool) -> VerdictStream:
         if not hasattr(data, "__arrow_c_stream__") and not hasattr(data, "__arrow_c_array__"):
             msg = f"expected an object with __arrow_c_stream__ or __arrow_c_array__, found {type(data).__name__}"
             raise TypeError(msg)
-        if domains is not None and domains.kernel is not self.kernel:
+        if domains is not None and domains.kernel is not (self.evidence_reader if from_evidence else self.kernel):
             raise ValueError("domains belong to another classifier; make them with its domain_facts()")
-        return VerdictStream(self, data, domains)
+        return VerdictStream(self, data, domains, from_evidence=from_evidence)
 
     def classify_batch(self, schema: object, array: object, domains: DomainFacts) -> tuple[object, object]:
         """The verdict columns of one struct array, both as (schema, array) capsules; input is only looked at."""
         with domains.lock:
-            names = self.kernel.names(schema, array, domains.memo)
+            names = domains.kernel.names(schema, array, domains.memo)
             while names:  # an answer may bring up another name, such as the organizational domain of an IDN
                 domains.fill(names)
                 names = domains.memo.asked()
             if self._spf is not None:
                 domains.answer_spf(self._spf)
-            verdicts: tuple[object, object] = self.kernel.classify(schema, array, domains.memo)
+            verdicts: tuple[object, object] = domains.kernel.classify(schema, array, domains.memo)
         return self._worded(*verdicts) if self.compare else verdicts
 
     def _worded(self, schema: object, array: object) -> tuple[object, object]:
         """The compared pools, which the kernel gives as numbers, as words under their names."""
         from poolsift._native.arrow_words import Words, worded_array, worded_schema
 
-        first, words = len(VERDICT_COLUMNS), Words(POOLS)
+        first, words = len(self._own_columns), Words(POOLS)
         return worded_schema(schema, first, self.columns[first:], words), worded_array(array, first, words)
 
     def classify_record(self, record: Mapping[str, object]) -> Verdict:
@@ -236,8 +282,9 @@ class Classifier:
 
     def verdict(self, row: Mapping[str, Any]) -> Verdict:
         """The verdict in one row of this classifier's columns."""
-        compared = {name: row[name] for name in row if name not in VERDICT_COLUMNS}
-        values = {name: row[name] for name in VERDICT_COLUMNS}
+        own = self._own_columns
+        compared = {name: row[name] for name in row if name not in own}
+        values = {name: row[name] for name in own}
         return Verdict(**values, facts=decode_evidence(row["evidence"]), compared=compared)
 
 
@@ -250,6 +297,12 @@ def _assumptions(assume: str | Mapping[Fact, Known] | None, *, dns_off: bool) ->
         if Known(value) is Known.UNKNOWN:
             raise RulesError(f"bad assumption of {fact}", found="unknown", expected="yes or no")
     return {Fact(fact): Known(value) for fact, value in assume.items()}
+
+
+@lru_cache(maxsize=32)
+def _table(profile: Profile, assumed: tuple[tuple[Fact, Known], ...]) -> VerdictTable:
+    """One table for all classifiers that share profile and assumptions: what-if makes many, and a table takes 0.1 s."""
+    return VerdictTable(profile, dict(assumed))
 
 
 def _compared(entry: str | Profile) -> Profile:

@@ -6,6 +6,7 @@
     ├── UsageError                  2  an option, argument or file that was refused before any work
     │   ├── TenantFileError         2
     │   ├── RulesError              2
+    │   ├── OverlayError            2
     │   └── SnapshotError           2
     ├── RejectLimitError            4  more rejected rows than allowed; nothing published
     ├── InputError                  5  an input that cannot be read to its end
@@ -96,6 +97,10 @@ class TenantFileError(UsageError):
 
 class RulesError(UsageError):
     """A rule profile or an assumption that cannot be used."""
+
+
+class OverlayError(UsageError):
+    """An overlay file that cannot be used, or a change in it that does not fit the tenant file."""
 
 
 class SnapshotError(UsageError):

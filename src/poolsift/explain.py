@@ -152,6 +152,8 @@ def _facts(
         source = _source(fact, value, record, verdict, tenant, snapshot)
         if not value and fact in table.assume:
             source = f"assumed {table.assume[fact].word}; {source}"
+        if verdict.overlaid >> FACTS.index(fact) & 1:
+            source = f"by the overlay; otherwise: {source}"
         lines.append(f"  {fact:<{width}}  {value.word:<7}  {_QUESTIONS[fact]}: {source}")
     remarks = [name for name in verdict.facts if name not in FACTS and verdict.facts[name]]
     return [*lines, f"  remarks: {', '.join(remarks)}"] if remarks else lines

@@ -12,6 +12,8 @@ from poolsift.tenant_text import TEMPLATE, learned_tenants
 from poolsift.toml_text import TomlText
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from poolsift.networks import Network, PoolPrefix
     from poolsift.verdicts import ObservedPool
 
@@ -29,7 +31,7 @@ __all__ = [
 _MICROSOFT_SUFFIX: Final = ".onmicrosoft.com"
 _MAX_LIMIT: Final = 10_000  # Outbound spam policy: 0 to 10,000
 _WARNINGS_SHOWN: Final = 20
-#: The kernel's number for what is said of enhanced filtering (kernel.hpp, GatewayFiltering).
+#: The kernel's number for what is said of enhanced filtering (kernel.hpp, Filtering).
 _FILTERING: Final = {True: 0, False: 1, None: 2}
 
 
@@ -98,10 +100,10 @@ class TenantEntry:
         ]
         return self.gateways[max(found)[1]] if found else None
 
-    def spec(self) -> dict[str, Any]:
-        """The kernel's entry of this tenant."""
+    def spec(self, newly_filtered: Collection[str] = ()) -> dict[str, Any]:
+        """The kernel's entry of this tenant; ``newly_filtered`` names gateways that filter under an overlay."""
         gateways = [
-            (network.network_address.packed, network.prefixlen, _FILTERING[gateway.enhanced_filtering])
+            (network.network_address.packed, network.prefixlen, _filtering(gateway, newly_filtered))
             for gateway in self.gateways
             for network in gateway.networks
         ]
@@ -150,6 +152,12 @@ class Tenant:
         if len(self.tenants) == 1 and (not tenant_id or self.tenants[0].id is None):
             return self.tenants[0]
         return None
+
+
+def _filtering(gateway: Gateway, newly_filtered: Collection[str]) -> int:
+    """The kernel's number: 0 filtered, 1 not filtered, 2 not said, 3 filtered only under an overlay."""
+    number = _FILTERING[gateway.enhanced_filtering]
+    return 3 if number != 0 and gateway.name in newly_filtered else number
 
 
 def initial_forms(initial_domain: str | None) -> tuple[str, ...]:

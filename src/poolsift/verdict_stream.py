@@ -46,15 +46,16 @@ class VerdictBatch:
 class VerdictStream:
     """Verdict columns of some Arrow data, computed as they are pulled; again from the start each time.
 
-    Reading twice needs data that can be read twice.
+    Reading twice needs data that can be read twice. ``from_evidence``: the data are verdicts of an earlier run.
     """
 
     classifier: Classifier
     data: object
     domains: DomainFacts | None = None
+    from_evidence: bool = False
 
     def __iter__(self) -> Iterator[VerdictBatch]:
-        domains = self.domains if self.domains is not None else self.classifier.domain_facts()
+        domains = self.domains if self.domains is not None else self._fresh_domains()
         for schema, array in input_batches(self.data):
             _, verdicts = self.classifier.classify_batch(schema, array, domains)
             yield VerdictBatch(self, verdicts)
@@ -63,8 +64,11 @@ class VerdictStream:
         """The schema of the verdict columns, in a fresh capsule."""
         from poolsift._native.arrow_rows import one_row
 
-        schema, _ = self.classifier.classify_batch(*one_row([]), self.classifier.domain_facts())
+        schema, _ = self.classifier.classify_batch(*one_row([]), self._fresh_domains())
         return schema
+
+    def _fresh_domains(self) -> DomainFacts:
+        return self.classifier.domain_facts(from_evidence=self.from_evidence)
 
     def __arrow_c_schema__(self) -> object:
         return self.schema_capsule()

@@ -106,6 +106,9 @@ VERDICT_TYPES: Final = MappingProxyType(
 )
 VERDICT_COLUMNS: Final = tuple(VERDICT_TYPES)
 
+#: One more column after them where an overlay is given: uint8, bit i is set where it changed fact i of the record.
+OVERLAID: Final = "overlaid"
+
 
 def compare_column(profile: str) -> str:
     """The name of the column that holds the pool under another profile: ``pool_2026_06``."""
@@ -142,6 +145,7 @@ class Verdict:
     srs_sender: str | None
     facts: Mapping[str, str | bool]
     compared: Mapping[str, str]
+    overlaid: int = 0  #: bit i: an overlay changed fact i
 
     @property
     def candidate_pools(self) -> tuple[Pool, ...]:

@@ -17,6 +17,7 @@ class Gateway:
 
     prefixes: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     enhanced: bool | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Tenant:
     initial: str | None = None
     learned: bool = False
     gateways: tuple[Gateway, ...] = ()
+    name: str | None = None
 
     @cached_property
     def initial_names(self) -> frozenset[str]:
@@ -94,7 +96,9 @@ def read_tenant(table: dict) -> Tenant:
     deep = [item["domain"] for item in tables if item.get("subdomains")]
     gateways = [
         Gateway(
-            tuple(ipaddress.ip_network(prefix) for prefix in gateway["prefixes"]), gateway.get("enhanced_filtering")
+            tuple(ipaddress.ip_network(prefix) for prefix in gateway["prefixes"]),
+            gateway.get("enhanced_filtering"),
+            gateway.get("name", ""),
         )
         for gateway in table.get("gateway", [])
     ]
@@ -106,6 +110,7 @@ def read_tenant(table: dict) -> Tenant:
         canonical_domain(initial) if initial else None,
         table.get("learned", False),
         tuple(gateways),
+        table.get("name"),
     )
 
 

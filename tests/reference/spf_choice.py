@@ -57,7 +57,8 @@ def choose(
         return Choice(recorded, False, None)
     filtered = replaced or (gateway is not None and gateway.enhanced is True)
     address = ip_address(text(record, "source_ip" if filtered else "client_ip"))
-    name, helo, local = identity(record)
+    # What an overlay changes must come out alike where verdicts are read again, and they keep no HELO name.
+    name, helo, local = identity({**record, "helo": None} if replaced else record)
     if name is None or address is None or is_excluded(address):
         return Choice(recorded, replaced, None)
     return Choice(recorded, replaced, (name, str(address), helo, local))

@@ -50,7 +50,18 @@ def classify(
     compare: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """The verdict columns of section 4, and one `pool_…` column for each profile to compare with."""
-    found = gather(record, world)
+    return judge(record, world, gather(record, world), profile, assume, compare)
+
+
+def judge(
+    record: Record,
+    world: World,
+    found: Evidence,
+    profile: str,
+    assume: Mapping[str, str] | None,
+    compare: tuple[str, ...],
+) -> dict[str, Any]:
+    """The same for facts that have been gathered."""
     assumed = default_assumptions(world) if assume is None else assume
     facts = tuple(assumed.get(name, "unknown") if value == "unknown" else value for name, value in found.facts.items())
     decided = rules.profile_at(profile, record.get("time"))

@@ -27,6 +27,9 @@ struct Block {
   std::uint8_t spf_evaluated[block_size] = {};  ///< see spf_stage.hpp; stays 0 where nothing is evaluated
   std::uint8_t sent[block_size];  ///< SentMark bits
   std::uint8_t observed[block_size], observed_from[block_size];  ///< no_value: nothing spoke
+  // Filled only where evidence is read again; spf_from: no_value where nothing told SPF.
+  std::uint32_t evidence[block_size];
+  std::uint8_t spf_from[block_size];
 };
 
 inline constexpr std::uint8_t code_missing = 0;

@@ -16,9 +16,25 @@ constexpr std::uint32_t evidence_of(Fact fact, std::uint32_t value) noexcept { r
 /// The inverse of evidence_of.
 constexpr std::uint32_t fact_in(std::uint32_t evidence, Fact fact) noexcept { return evidence >> (2 * fact) & 3; }
 
+/// The evidence with another value of one fact.
+constexpr std::uint32_t with_fact(std::uint32_t evidence, Fact fact, std::uint32_t value) noexcept {
+  return (evidence & ~evidence_of(fact, 3)) | evidence_of(fact, value);
+}
+
 /// The facts alone: the index of a state in a profile's table.
 inline constexpr std::uint32_t fact_mask = 0xFFFF;
 inline constexpr std::uint32_t evidence_states = 0x10000;
+
+/// A bit for each fact in which two states differ, bit 0 = outbound. accepted_domain (5) no and yes, 0x0400 and 0x0800, differ in 0x0C00:
+/// either bit of a pair counts as its lower one, 0x0400, and the eight lower ones are pushed together, 0x20.
+constexpr std::uint8_t differing_facts(std::uint32_t one, std::uint32_t other) noexcept {
+  std::uint32_t bits = one ^ other;
+  bits = (bits | bits >> 1) & 0x5555;
+  bits = (bits | bits >> 1) & 0x3333;
+  bits = (bits | bits >> 2) & 0x0F0F;
+  return static_cast<std::uint8_t>(bits | bits >> 4);
+}
+static_assert(differing_facts(0x0400, 0x0800) == 0x20 && differing_facts(0xAAAA, 0x5555) == 0xFF && differing_facts(0x10000, 2) == 1);
 
 enum Flag : std::uint32_t {
   flag_sender_from_header = 1U << 16,

@@ -1,7 +1,9 @@
 // Everything the classifier knows before it sees a record: profiles, networks, tenants, tables. Immutable once built, shared by threads.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <shared_mutex>
 #include <string>
 #include <unordered_map>
@@ -38,22 +40,32 @@ struct BlockCode {
   std::uint8_t reason = no_reason;
 };
 
-/// What is said of enhanced filtering at a gateway; the value of a gateway's prefix.
-enum GatewayFiltering : std::uint32_t {
-  gateway_filtered,
-  gateway_unfiltered,
-  gateway_not_said,
-  gateway_newly_filtered,  ///< by an overlay: what was recorded of SPF was about the gateway and no longer counts
-};
+/// Enhanced filtering of a gateway: the value of its prefixes.
+enum Filtering : std::uint32_t { filtering_on, filtering_off, filtering_not_said, filtering_newly_on };
 
-/// What a tenant's file says. The value of a gateway prefix is a GatewayFiltering.
+/// What a tenant's file says. The value of a gateway prefix is a Filtering; `newly_on` is what an overlay turned on.
 struct Tenant {
   bool known = false;  ///< false: no accepted set is known
-  bool newly_filtered = false;  ///< some gateway is
   bool learned = false;  ///< the set can say yes, never no
   DomainSet accepted;
   DomainSet own;  ///< organizational domains of accepted domains
   PrefixTable gateways;
+  bool filters_newly = false;  ///< one of the gateways is `filtering_newly_on`
+};
+
+/// Addresses that an overlay adds to the SPF record of a domain.
+struct Authorization {
+  std::string domain;
+  PrefixTable prefixes;
+};
+
+/// What is to be taken for true instead of what the log and the tables say (docs/internals.md, "Overlay"). Names are canonical.
+struct Overlay {
+  bool given = false;
+  std::vector<DomainSet> accept;  ///< by tenant: what it accepts besides
+  DomainSet publish;              ///< names that have an A or MX record
+  DomainSet sign;                 ///< names that sign with DKIM
+  std::vector<Authorization> authorize;  ///< in the order of the domains, each once
 };
 
 /// What Cython fills in; `Kernel` checks it and builds what looking up needs.
@@ -80,6 +92,8 @@ struct KernelSpec {
   const DnsTable* dns = nullptr;  ///< outlives the kernel; null: DNS is off
   SpfTable* spf = nullptr;        ///< outlives the kernel; null: SPF is not evaluated
   std::vector<PrefixEntry> spf_excluded;  ///< addresses SPF is never evaluated for
+  Overlay overlay;
+  bool from_evidence = false;  ///< batches are verdicts of an earlier run: their facts are read, not found out
 };
 
 /// Which tenant a record belongs to.
@@ -102,6 +116,10 @@ enum DomainFact : std::uint32_t {
   domain_unanswered = 1 << 10,  ///< waits for IDNA
   domain_dns_open = 1 << 11,    ///< DNS has not been looked at (most recipients and signers never need it), or has not said anything yet
   domain_alias = 1 << 12,       ///< another spelling of a name; nothing else is known of it
+  domain_overlay_accepts = 1 << 20,  ///< of these four, an overlay says so
+  domain_overlay_publishes = 1 << 21,
+  domain_overlay_signs = 1 << 22,
+  domain_overlay_authorizes = 1 << 23,  ///< some addresses: see authorized()
 };
 
 class Kernel {
@@ -127,6 +145,10 @@ class Kernel {
   std::uint32_t describe(std::string_view name, std::uint16_t tenant) const noexcept;
   /// The same bits with those of DNS, which stay open where an answer may still come. Of a table that grows, whoever asks holds reading_dns().
   std::uint32_t with_dns(std::uint32_t facts, std::string_view name) const noexcept;
+  /// Whether an overlay has the SPF record of a canonical name hold this address.
+  bool authorized(std::string_view name, const Address& address) const noexcept;
+  /// Whether facts of a record can be other than its names say.
+  bool facts_differ() const noexcept { return spec_.from_evidence || spec_.overlay.given; }
   /// Whether answers may come while the kernel is used.
   bool dns_grows() const noexcept { return spec_.dns != nullptr && spec_.dns->grows(); }
   std::shared_lock<std::shared_mutex> reading_dns() const { return dns_grows() ? spec_.dns->reading() : std::shared_lock<std::shared_mutex>(); }
@@ -138,9 +160,13 @@ class Kernel {
   bool fix_depends(std::uint8_t rule, unsigned context) const noexcept { return (fix_depends_[rule] & context) != 0; }
   /// Whether a record with these two facts can come to a rule whose fix asks whether the domain is the tenant's own.
   bool own_matters(std::uint32_t resolves, std::uint32_t accepted) const noexcept { return own_matters_[resolves * 4 + accepted]; }
+  /// Whether any record can.
+  bool own_matters() const noexcept { return std::any_of(std::begin(own_matters_), std::end(own_matters_), [](bool one) { return one; }); }
 
  private:
   void check_profiles() const;
+  void check_overlay() const;
+  std::uint32_t describe_overlay(std::string_view name, std::uint16_t tenant) const noexcept;
   void check_tables() const;
   void index_tenants();
   void index_fixes();

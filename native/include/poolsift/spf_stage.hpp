@@ -8,6 +8,7 @@
 
 #include "poolsift/block.hpp"
 #include "poolsift/domain_stage.hpp"
+#include "poolsift/evidence.hpp"
 #include "poolsift/record_batch.hpp"
 #include "poolsift/spf_table.hpp"
 #include "poolsift/word_reader.hpp"
@@ -28,6 +29,9 @@ struct SpfQuestion {
 /// Of a row's byte in Block::spf_evaluated: the SpfWord that was evaluated, 0 for none; and whether what the row records no longer counts.
 inline constexpr std::uint8_t spf_word_bits = 7;
 inline constexpr std::uint8_t spf_replaced = 0x80;
+
+/// Fact 6 by SpfWord.
+inline constexpr std::uint32_t spf_facts[] = {unknown, yes, no, no, no, no, no, unknown};
 
 /// The SpfWord that the fact is read from: a recorded result wins, unless it was about a gateway that is newly filtered.
 constexpr std::uint8_t counted_spf(const Block& block, std::int64_t at) noexcept {
@@ -66,10 +70,11 @@ class SpfStage {
     NameId name;
     Address client;
     bool null_path;
+    bool without_helo;
   };
   class Inquiry;
 
-  void choose(const RecordBatch& batch, std::int64_t row, const StagedRow& staged, bool recorded);
+  void choose(const RecordBatch& batch, std::int64_t row, const StagedRow& staged, bool settled);
   NameId name_of_helo(const RecordBatch& batch, std::int64_t row, std::uint16_t tenant);
   void settle_names();
   void look_up(const RecordBatch& batch, Inquiry* inquiry);

@@ -61,7 +61,7 @@ class TextBuilder {
 
 /// Byte columns hold the numbers of verdict.hpp, `no_value` for null where the column is nullable. Every row is to be written.
 struct VerdictColumns {
-  VerdictColumns(std::int64_t rows, std::size_t compared);
+  VerdictColumns(std::int64_t rows, std::size_t compared, bool with_overlay);
 
   std::int64_t rows;
   std::unique_ptr<std::uint32_t[]> evidence;
@@ -74,6 +74,7 @@ struct VerdictColumns {
   std::uint8_t* fix;
   std::uint8_t* sender_from;
   std::uint8_t* spf_from;
+  std::uint8_t* overlaid = nullptr;  ///< a bit for each fact that an overlay changed; null: there is no overlay
   std::vector<std::uint8_t*> compare;
   TextBuilder sender_domain;
   TextBuilder srs_sender;

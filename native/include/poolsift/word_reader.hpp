@@ -53,6 +53,12 @@ enum StatusWord : std::uint8_t { status_missing, status_delivered, status_failed
 enum SpfWord : std::uint8_t { spf_missing, spf_pass, spf_fail, spf_softfail, spf_neutral, spf_none, spf_permerror, spf_temperror };
 enum DkimWord : std::uint8_t { dkim_word_missing, dkim_word_pass, dkim_word_none, dkim_word_fail, dkim_word_policy, dkim_word_neutral, dkim_word_permerror, dkim_word_temperror, dkim_word_timeout };
 
+/// Gives WordReader the numbers of a vocabulary.
+struct NumberOf {
+  const WordTable& table;
+  std::uint8_t operator()(std::string_view text) const noexcept { return table.lookup(text); }
+};
+
 struct Vocabularies {
   WordTable kind{"message", "ndr", "auto_reply", "delay", "receipt", "journal"};
   WordTable direction{"outbound", "inbound", "internal"};
@@ -60,6 +66,11 @@ struct Vocabularies {
   WordTable spf{"pass", "fail", "softfail", "neutral", "none", "permerror", "temperror"};
   WordTable dkim{"pass", "none", "fail", "policy", "neutral", "permerror", "temperror", "timeout"};
   WordTable dmarc{"pass"};
+  // Of verdict columns, in the order of verdict.hpp.
+  WordTable observed_pool{"normal", "high_risk", "relay", "relay_high_risk", "consumer"};
+  WordTable observed_from{"pool_name", "outbound_host", "outbound_ip", "reject_text", "sfp"};
+  WordTable sender_from{"mail_from", "header_from", "trace"};
+  WordTable spf_from{"log", "joined", "evaluated"};
 };
 
 /// The tables, built at first use.

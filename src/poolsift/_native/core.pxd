@@ -60,6 +60,19 @@ cdef extern from "poolsift/kernel.hpp" namespace "poolsift" nogil:
         CDomainSet accepted
         CDomainSet own
         CPrefixTable gateways
+        cbool filters_newly
+    cdef enum Filtering "poolsift::Filtering":
+        filtering_newly_on "poolsift::filtering_newly_on"
+    cdef cppclass CAuthorization "poolsift::Authorization":
+        CAuthorization()                        except +
+        string domain
+        CPrefixTable prefixes
+    cdef cppclass COverlay "poolsift::Overlay":
+        cbool given
+        vector[CDomainSet] accept
+        CDomainSet publish
+        CDomainSet sign
+        vector[CAuthorization] authorize
     cdef cppclass CKernelSpec "poolsift::KernelSpec":
         CKernelSpec()                           except +
         vector[CProfile] profiles
@@ -84,6 +97,8 @@ cdef extern from "poolsift/kernel.hpp" namespace "poolsift" nogil:
         FrozenDnsTable* dns
         CSpfTable* spf
         vector[CPrefixEntry] spf_excluded
+        COverlay overlay
+        cbool from_evidence
     cdef cppclass CKernel "poolsift::Kernel":
         CKernel(CKernelSpec)                    except +
         const CKernelSpec& spec()               noexcept

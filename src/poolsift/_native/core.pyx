@@ -47,7 +47,6 @@ from poolsift._native.nouns cimport (
 from poolsift._native.nouns import DnsTable  # snapshots are built from here too
 
 cdef size_t STATES = 1 << 16
-cdef uint32_t NEWLY_FILTERED = 3   # gateway_newly_filtered of kernel.hpp
 
 
 cdef void _prepare() except *:
@@ -100,22 +99,49 @@ cdef CProfile _profile(str name, const unsigned char[::1] table) except *:
     return profile
 
 
+cdef CDomainSet _domains(object entries) except *:
+    """A set of (name, subdomains)."""
+    cdef CDomainSet domains
+    cdef bytes raw
+    for name, subdomains in entries:
+        raw = (<str?> name).encode()
+        domains.add(_view(raw), subdomains)
+    return domains
+
+
+cdef COverlay _overlay(dict entry) except *:
+    cdef COverlay overlay
+    cdef CAuthorization authorization
+    cdef vector[CPrefixEntry] prefixes
+    overlay.given = True
+    for names in entry["accept"]:
+        overlay.accept.push_back(_domains(names))
+    overlay.publish = _domains((name, False) for name in entry["publish"])
+    overlay.sign = _domains((name, False) for name in entry["sign"])
+    by_domain = {}
+    for domain, packed, length in entry["authorize"]:
+        by_domain.setdefault((<str?> domain).encode(), []).append((packed, length))
+    for domain in sorted(by_domain):
+        prefixes.clear()
+        for packed, length in by_domain[domain]:
+            prefixes.push_back(_prefix(packed, length, None, None, 1))
+        authorization.domain = domain
+        authorization.prefixes = CPrefixTable(prefixes)
+        overlay.authorize.push_back(authorization)
+    return overlay
+
+
 cdef CTenant _tenant(dict entry) except *:
     cdef CTenant tenant
     cdef vector[CPrefixEntry] gateways
-    cdef bytes raw
     tenant.learned = entry["learned"]
-    for name, subdomains in entry["accepted"]:
-        raw = (<str?> name).encode()
-        tenant.accepted.add(_view(raw), subdomains)
-    for name in entry["own"]:
-        raw = (<str?> name).encode()
-        tenant.own.add(_view(raw), False)
+    tenant.accepted = _domains(entry["accepted"])
+    tenant.own = _domains((name, False) for name in entry["own"])
     for packed, length, filtering in entry["gateways"]:
-        if not 0 <= filtering <= NEWLY_FILTERED:
-            raise ValueError(f"gateway: found filtering {filtering}, expected 0 to {NEWLY_FILTERED}")
+        if not 0 <= filtering <= <int> filtering_newly_on:
+            raise ValueError(f"gateway: found filtering {filtering}, expected 0 to {<int> filtering_newly_on}")
         gateways.push_back(_prefix(packed, length, None, None, filtering))
-        tenant.newly_filtered = tenant.newly_filtered or filtering == NEWLY_FILTERED
+        tenant.filters_newly = tenant.filters_newly or <uint32_t> filtering == <uint32_t> filtering_newly_on
     tenant.gateways = CPrefixTable(gateways)
     return tenant
 
@@ -174,6 +200,9 @@ cdef class Kernel:
         _take_rules(&native, spec)
         _take_networks(&native, spec)
         _take_names(&native, spec)
+        if spec.get("overlay") is not None:
+            native.overlay = _overlay(spec["overlay"])
+        native.from_evidence = spec.get("from_evidence", False)
         self._dns = spec["dns"]
         if self._dns is not None:
             native.dns = self._dns._table.get()

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from poolsift.analysis.domain_counts import DomainCounts
 from poolsift.evidence import FACTS, FLAG_SHIFT, FLAGS, Fact, Flag, Known
-from poolsift.verdicts import SCHEMA_VERSION, Pool, compare_column, used_pool
+from poolsift.verdicts import OVERLAID, SCHEMA_VERSION, Pool, compare_column, used_pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,14 +36,25 @@ class Summary:
     """Counts of everything a person asks after a run; memory does not grow with the rows.
 
     ``newest`` is the profile whose pools stand beside the verdicts in ``pool_<newest>``; ``assumed``
-    maps facts to what was assumed of them where unknown; ``dns`` says where DNS answers came from.
+    maps facts to what was assumed of them where unknown; ``dns`` says where DNS answers came from; ``overlay``
+    names the overlay in force (``path``, and how many ``changes``).
     """
 
-    def __init__(self, *, rules: str, newest: str, assumed: Mapping[str, str], dns: str) -> None:
+    def __init__(
+        self,
+        *,
+        rules: str,
+        newest: str,
+        assumed: Mapping[str, str],
+        dns: str,
+        overlay: Mapping[str, object] | None = None,
+    ) -> None:
         self._rules = rules
         self._newest = newest
         self._assumed = dict(assumed)
         self._dns = dns
+        self._overlay = overlay
+        self._overlaid = 0
         self._combinations: Counter[tuple[str | None, ...]] = Counter()
         self._changed = 0
         self._timeless = 0
@@ -66,6 +77,8 @@ class Summary:
         self._add_names(records, verdicts)
         self._add_domains(verdicts)
         self._add_flags(verdicts)
+        if self._overlay is not None:
+            self._overlaid += _true(pc.not_equal(verdicts.column(OVERLAID), 0))
 
     def result(
         self, reports: Iterable[FileReport] = (), accounting: Mapping[str, int] | None = None
@@ -84,6 +97,7 @@ class Summary:
             "schema_version": SCHEMA_VERSION,
             "rules": self._rules,
             "dns": self._dns,
+            "overlay": None if self._overlay is None else {**self._overlay, "records": self._overlaid},
             "dns_names": {"names": 0, "undecided": 0},
             "assumed": self._assumed,
             "records": self.records,

@@ -58,7 +58,13 @@ def print_on_terminal(result: Mapping[str, Any]) -> None:
 
 
 def _remarks(result: Mapping[str, Any]) -> Iterator[str]:
-    """What must be known to read the numbers, one line each; what DNS was assumed to say comes first."""
+    """What must be known to read the numbers, one line each; an overlay and what DNS was assumed to say come first."""
+    overlay = result["overlay"]
+    if overlay is not None:
+        yield (
+            f"overlay {shown(str(overlay['path']))} is in force: {overlay['changes']:,} changes are taken for made, "
+            f"facts of {_share(overlay['records'], result['records'])} follow from them"
+        )
     assumed = dict(result["assumed"])
     if result["dns"] == "off" and assumed.get("domain_resolves") == "yes":
         yield "DNS is off: every sender domain that can exist is assumed to resolve; --snapshot or --dns live ends that"

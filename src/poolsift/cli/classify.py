@@ -47,6 +47,8 @@ def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("--assume", metavar="FACT=yes|no,...",
               help="What is assumed of facts not recorded; none: nothing.  "
               "[default: blocked=no,spam=no, without DNS also domain_resolves=yes]")  # fmt: skip
+@click.option("--overlay", metavar="FILE", type=PATH,
+              help="Changes that are taken for made, one a line, whatever the log says.")  # fmt: skip
 @click.option("--dns", type=click.Choice(["off", "live"]),
               help="live: ask while reading; off (default): sender domains are assumed to resolve.")  # fmt: skip
 @click.option("--snapshot", metavar="FILE", type=PATH,
@@ -83,6 +85,7 @@ def command(
     output: str,
     tenant: str | None,
     assume: str | None,
+    overlay: str | None,
     dns: str | None,
     snapshot: str | None,
     resolvers: tuple[str, ...],
@@ -117,6 +120,7 @@ def command(
         raise UsageError("takes the place of a tenant file", key="--learn-accepted", found="--tenant too")
     from poolsift.analysis.escaping import shown
     from poolsift.engines.local import classify_files
+    from poolsift.overlay import Overlay
     from poolsift.readers.source import SourceLimits
     from poolsift.rules import parse_assume
     from poolsift.tenant import Tenant
@@ -124,7 +128,7 @@ def command(
     live = None
     if dns == "live":
         kept = cache_path(cache)
-        _refuse_cache(kept, inputs, (tenant, options["rules"]), output, options["rejects"])
+        _refuse_cache(kept, inputs, (tenant, options["rules"], overlay), output, options["rejects"])
         live = _live(resolvers, quiet, cache=kept, max_stale=max_stale, rate=rate, timeout=timeout)
     with _answers(live, snapshot) as answers, progress_bar(quiet) as progress:
         result = classify_files(
@@ -133,6 +137,7 @@ def command(
             tenant=None if tenant is None else Tenant.load(tenant),
             dns=answers,
             assume=None if assume is None else parse_assume(assume),
+            overlay=None if overlay is None else Overlay.load(overlay),
             compare=compare_rules,
             format=format_,
             ignore=[name for entry in ignore for name in entry.split(",")],

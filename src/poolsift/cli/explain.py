@@ -94,7 +94,7 @@ def _explained(run: FinishedRun, kept: dict[str, Any]) -> list[str]:
     from poolsift.classifier import Classifier
     from poolsift.evidence import decode_evidence
     from poolsift.explain import explain_verdict
-    from poolsift.verdicts import VERDICT_COLUMNS, Verdict
+    from poolsift.verdicts import OVERLAID, VERDICT_COLUMNS, Verdict
 
     said = run.manifest["verdicts"]
     assume = ",".join(f"{fact}={value}" for fact, value in said["assumed"].items()) or "none"
@@ -102,7 +102,8 @@ def _explained(run: FinishedRun, kept: dict[str, Any]) -> list[str]:
     tenant, tenant_remark = _tenant(said)
     again, remark = run.input_row(kept["input"], kept["row"])
     values = {name: kept[name] for name in VERDICT_COLUMNS}
-    verdict = Verdict(**values, facts=decode_evidence(kept["evidence"]), compared={})
+    overlaid = kept.get(OVERLAID) or 0
+    verdict = Verdict(**values, facts=decode_evidence(kept["evidence"]), compared={}, overlaid=overlaid)
     record = {**(again or {}), **{name: value for name, value in kept.items() if value is not None}}
     record["time"] = _time(record.get("time"))
     table = classifier.tables[classifier.profile_at(record["time"]).name]

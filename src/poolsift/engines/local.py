@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from poolsift.engines.live_dns import LiveDns
     from poolsift.evidence import Fact, Known
+    from poolsift.overlay import Overlay
     from poolsift.readers.rejects import Reject
     from poolsift.readers.source import Source, SourceLimits
     from poolsift.rules import Profile
@@ -67,6 +68,7 @@ def classify_files(
     rules: str | Profile = DEFAULT,
     compare: Iterable[str] = (),
     assume: Mapping[Fact, Known] | str | None = None,
+    overlay: Overlay | None = None,
     columns: str = "key",
     to: str | None = None,
     fold: str = "auto",
@@ -88,7 +90,7 @@ def classify_files(
 
     ``out``: a directory (parts and manifest), a file by its ending, or ``-``. ``dns``: a snapshot, or an entered
     LiveDns that is asked while the inputs are read; ``require_dns`` publishes nothing while a sender domain is
-    unknown (DnsIncompleteError). ``learn_accepted`` reads the
+    unknown (DnsIncompleteError). ``overlay`` holds changes that are taken for made. ``learn_accepted`` reads the
     inputs twice, first to learn accepted domains from records that say so. ``limits`` bounds decompression.
     ``progress(done, total, name)`` gets compressed bytes. Inputs that break off are left out (``allow_truncated``
     keeps their rows) and make exit code 5; rejected rows make 3 unless ``allow_rejects``. Nothing that is read is
@@ -118,7 +120,8 @@ def classify_files(
         else Prefetch(dns.resolve, name=dns.name, resolvers=dns.resolvers)
     )
     kept = None if dns is None else dns.path
-    others = (tenant.path if tenant else None, kept, rules if isinstance(rules, str) else None)
+    changed = (None, None) if overlay is None else (overlay.path, overlay.rules)
+    others = (tenant.path if tenant else None, kept, rules if isinstance(rules, str) else None, *changed)
     check_places(sources, os.fspath(out), None if rejects is None else os.fspath(rejects), others)
     # Folding breaks ties by input name, so the output may not depend on the order in which they were named.
     sources.sort(key=lambda source: source.name)
@@ -126,7 +129,9 @@ def classify_files(
         if tenant is not None:
             raise UsageError("learn_accepted takes the place of a tenant file", expected="one of the two")
         tenant = learned_tenant(sources, options)
-    verdicts = VerdictSource(tenant=tenant, dns=snapshot, live=live, rules=rules, compare=tuple(compare), assume=assume)
+    verdicts = VerdictSource(
+        tenant=tenant, dns=snapshot, live=live, rules=rules, compare=tuple(compare), assume=assume, overlay=overlay
+    )
     output = open_output(out, to, raw_csv=raw_csv)
     job = _Job(sources, output, verdicts, options, None if rejects is None else Path(rejects), progress)
     try:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from poolsift.domain_facts import DomainFacts
     from poolsift.engines.prefetch import Prefetch
     from poolsift.evidence import Fact, Known
+    from poolsift.overlay import Overlay
     from poolsift.rules import Profile
     from poolsift.tenant import Tenant
 
@@ -50,13 +51,16 @@ class VerdictSource:
         compare: tuple[str, ...],
         assume: Mapping[Fact, Known] | str | None,
         live: Prefetch | None = None,
+        overlay: Overlay | None = None,
     ) -> None:
         if dns is not None and live is not None:
             raise UsageError("DNS answers come from a snapshot or live", found="both", expected="one of the two")
         self._newest = newest()
         compared = tuple(dict.fromkeys((*compare, self._newest)))
         answers = dns if live is None else live.table
-        self._classifier = Classifier(tenant, dns=answers, rules=rules, compare=compared, assume=assume)
+        self._classifier = Classifier(
+            tenant, dns=answers, rules=rules, compare=compared, assume=assume, overlay=overlay
+        )
         self._hidden = None if self._newest in compare else compare_column(self._newest)
         self._tenant = tenant
         self._dns = dns
@@ -113,8 +117,13 @@ class VerdictSource:
 
     def summary(self) -> Summary:
         """An empty summary of this source's verdicts."""
+        overlay = self._classifier.overlay
         return Summary(
-            rules=self._classifier.rules.name, newest=self._newest, assumed=self._assumed(), dns=self._dns_name()
+            rules=self._classifier.rules.name,
+            newest=self._newest,
+            assumed=self._assumed(),
+            dns=self._dns_name(),
+            overlay=None if overlay is None else {"path": overlay.path, "changes": len(overlay)},
         )
 
     def description(self) -> dict[str, Any]:
@@ -128,7 +137,15 @@ class VerdictSource:
             "dns_sha256": None if self._dns is None else self._dns.sha256,
             **live,
             "tenant_file": None if self._tenant is None else self._tenant.path,
+            "overlay": self._overlay(),
         }
+
+    def _overlay(self) -> dict[str, Any] | None:
+        """The overlay in full, so that the run can be made again without its file; the hash is of these lines."""
+        overlay = self._classifier.overlay
+        if overlay is None:
+            return None
+        return {"path": overlay.path, "sha256": overlay.digest, "lines": overlay.text().splitlines()}
 
     def _assumed(self) -> dict[str, str]:
         return {fact.value: value.word for fact, value in self._classifier.assume.items()}
