@@ -6,11 +6,10 @@ import ipaddress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from poolsift.spf.compile import Compiler
-
 from benchmarks.measure import interleave, once
 from benchmarks.peers.pyspf_peer import FORMS
 from poolsift._native.nouns import SpfTable
+from poolsift.spf.compile import Compiler
 from tests.reference.spf_real import World, real_tuples, real_world
 from tests.reference.spf_sides import driven
 
