@@ -125,8 +125,9 @@ def emailevents_lines(message: Message) -> Iterator[bytes]:
 def _event(message: Message, recipient: str, direction: str) -> bytes:
     inbound = direction == "Inbound"
     # outbound rows of forwarded mail carry no authentication: it stands on the inbound row
-    stamped = message.spf is not None and (inbound or not message.inbound_for)
+    stamped = message.dkim is not None and (inbound or not message.inbound_for)
     details = {"SPF": message.spf, "DKIM": message.dkim, "DMARC": message.dmarc, "CompAuth": "none"}
+    details = {name: word for name, word in details.items() if word is not None}
     stamp = message.time.strftime("%Y-%m-%dT%H:%M:%SZ")
     failed = message.status == "failed"
     properties: dict[str, Any] = {
@@ -180,6 +181,7 @@ def canonical_rows(message: Message) -> Iterator[dict[str, Any]]:
             "recipient": recipient,
             "client_ip": message.client_ip,
             "helo": message.helo,
+            "source_ip": message.source_ip,
             "outbound_ip_pool_name": message.pool_name,
             "sfp": message.sfp if message.pool_name else None,
             "spf": message.spf,
