@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import ipaddress
+import json
 import random
 from datetime import date
 
@@ -119,6 +120,18 @@ def test_rewritten_senders_hold_the_author_and_the_day_and_never_left_by_the_rel
     assert [each.time.date() for each in rewritten] == [
         decode_srs(each.mail_from).day(date(2026, 3, 10)) for each in rewritten
     ]
+
+
+def test_the_forwarding_mailbox_saw_the_sender_before_it_was_rewritten(messages):
+    """Trace and EmailEvents: the author towards the mailbox, the rewritten address towards the outside."""
+    message = next(each for each in messages if "+SRS=" in each.mail_from)
+    rows = [(row["recipient_address"], row["return_path"]) for row in extended_rows(message, random.Random(1))]
+    events = [json.loads(line)["properties"] for line in emailevents_lines(message)]
+    rows += [(event["RecipientEmailAddress"], event["SenderMailFromAddress"]) for event in events]
+    inside = {path for recipient, path in rows if recipient == message.inbound_for}
+    outside = {path for recipient, path in rows if recipient != message.inbound_for}
+
+    assert ({message.header_from}, {message.mail_from}) == (inside, outside)
 
 
 def test_all_three_formats_lack_what_the_message_lacks(messages):

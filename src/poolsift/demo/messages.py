@@ -107,6 +107,10 @@ class Message:
     reply: str | None = None
     size: int = field(default=24_000)
 
+    def reverse_path(self, recipients: list[str]) -> str:
+        """MAIL FROM towards these recipients: the mailbox that forwards saw it before it was rewritten."""
+        return self.header_from if self.inbound_for in recipients else self.mail_from
+
 
 class Drawer:
     """One method a kind of mail; each returns a whole message."""

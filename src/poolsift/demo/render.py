@@ -75,7 +75,7 @@ def _row(message: Message, second: int, source: str, event: str, recipients: lis
         "recipient_count": str(len(recipients)),
         "message_subject": message.subject,
         "sender_address": message.header_from,
-        "return_path": message.mail_from,
+        "return_path": message.reverse_path(recipients),
         "directionality": "Incoming" if message.direction == "Inbound" or message.inbound_for else "Originating",
         "tenant_id": message.tenant_id,
         "original_client_ip": message.client_ip or "",
@@ -124,6 +124,7 @@ def emailevents_lines(message: Message) -> Iterator[bytes]:
 
 def _event(message: Message, recipient: str, direction: str) -> bytes:
     inbound = direction == "Inbound"
+    path = message.reverse_path([recipient])
     # outbound rows of forwarded mail carry no authentication: it stands on the inbound row
     stamped = message.dkim is not None and (inbound or not message.inbound_for)
     details = {"SPF": message.spf, "DKIM": message.dkim, "DMARC": message.dmarc, "CompAuth": "none"}
@@ -134,11 +135,11 @@ def _event(message: Message, recipient: str, direction: str) -> bytes:
         "Timestamp": stamp,
         "NetworkMessageId": message.network_message_id,
         "InternetMessageId": message.message_id,
-        "SenderMailFromAddress": message.mail_from,
+        "SenderMailFromAddress": path,
         "SenderFromAddress": message.header_from,
         "SenderDisplayName": message.header_from.partition("@")[0],
         "SenderObjectId": message.tenant_id if message.submitted else None,
-        "SenderMailFromDomain": message.mail_from.rpartition("@")[2],
+        "SenderMailFromDomain": path.rpartition("@")[2],
         "SenderFromDomain": message.header_from.rpartition("@")[2],
         "SenderIPv4": message.client_ip,
         "SenderIPv6": None,

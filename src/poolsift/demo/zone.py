@@ -85,7 +85,7 @@ def zone() -> dict[str, Types]:
         name: {"A": ["192.0.2.1"], "MX": [f"0 {name.replace('.', '-')}.mail.protection.outlook.com"]} for name in OWN
     }
     names["contoso.com"]["MX"] = [f"10 {_FILTER}"]
-    names[_FILTER] = {"A": [GATEWAY_HOSTS[0]]}
+    names[_FILTER] = {"A": [GATEWAY_HOSTS[0]], "AAAA": "absent"}
     names[GONE] = {"A": "absent", "MX": "absent", "TXT": "absent"}
     names[SILENT] = {"A": "unknown", "MX": "unknown"}
     for name, record in _own_records().items():
