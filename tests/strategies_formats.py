@@ -455,6 +455,16 @@ INSIDE = (
     "Received: from gw.fabrikam.com (203.0.113.11) by\n SG1PEPF000082E3.mail.protection.outlook.com (10.167.240.6) with"
     " Microsoft SMTP Server\n id 15.20.7091.26 via Frontend Transport; Wed, 13 Dec 2023 19:05:35 +0000",
 )
+#: What a gateway and the hosts before it write, below the hop into Microsoft 365.
+BEFORE = (
+    "Received: from filter2.fabrikam.com (10.1.2.3) by gw.fabrikam.com (10.1.2.4) with ESMTP; Wed, 13 Dec 2023 19:05:34 +0000",
+    "Received: by gw.fabrikam.com with LMTP id 7; Wed, 13 Dec 2023 19:05:34 +0000",
+    "Received: from mail.partner.example (mail.partner.example [198.51.100.40])\n\tby mx.fabrikam.com (Postfix) with ESMTPS"
+    " id 1;\n\tWed, 13 Dec 2023 19:05:33 +0000 (UTC)",
+    "Received: from mail.partner.example by mx.fabrikam.com with ESMTP; Wed, 13 Dec 2023 19:05:33 +0000",
+    "Received: from pc.partner.example (198.51.100.41) by mail.partner.example (198.51.100.40) with ESMTP;"
+    " Wed, 13 Dec 2023 19:05:32 +0000",
+)
 
 
 def hop(random: Random) -> str:
@@ -477,6 +487,7 @@ def message(random: Random) -> str:
         lines += [*random.sample(STAMPS, random.randrange(2)), INSIDE[1]]
     if random.random() < 0.2:
         lines += [hop(random), *random.sample(STAMPS, random.randrange(2))]
+    lines += random.sample(BEFORE, random.randrange(3))
     lines += marks(random)
     return "\n".join(lines) + "\n"
 

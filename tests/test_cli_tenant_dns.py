@@ -5,11 +5,19 @@ import sys
 
 import pytest
 
-from poolsift.dns.answers import Reason
+from poolsift.dns.answers import Answer, AnswerStatus, Reason
 from poolsift.dns.servers import Server
 from poolsift.dns.snapshot import Snapshot
 from poolsift.engines.asking import LocalAsker
-from poolsift.engines.mail_routes import AskedRecords, MailHost, SnapshotRecords, mail_routes, route_warnings
+from poolsift.engines.gateway_suggestions import suggested_gateways
+from poolsift.engines.mail_routes import (
+    AskedRecords,
+    MailHost,
+    MailRoute,
+    SnapshotRecords,
+    mail_routes,
+    route_warnings,
+)
 from poolsift.tables import shipped_table
 from poolsift.tenant import Tenant
 from tests.dns.tiny_server import TinyServer
@@ -203,6 +211,84 @@ def test_a_host_of_many_addresses_is_shown_by_some_and_declared_in_full():
     assert all(f'"{address}/32"' in warning for address in addresses)
 
 
+def suggested(entry, answers):
+    """(the text as it is pasted, what the tenant file then holds) of each suggestion."""
+    head = '[[tenant]]\naccepted_domains = ["x.example"]\n'
+    texts = suggested_gateways(entry, mail_routes(entry, snapshot(answers)))
+    return texts, [Tenant.parse(head + text).tenants[0].gateways[0] for text in texts]
+
+
+def test_hosts_in_no_gateway_are_suggested_as_one_to_paste():
+    """Named after whoever runs them, each address a prefix of its own; what DNS cannot tell stays a question."""
+    (text,), (gateway,) = suggested(tenant("fabrikam.com"), BEHIND)
+
+    assert "fabrikam.com" == gateway.name
+    assert ["203.0.113.7/32", "2001:db8:1::7/128"] == [*map(str, gateway.networks)]
+    assert gateway.enhanced_filtering is None
+    assert "A provider hands mail on from others too: check with the ranges it publishes" in text
+    assert "below [[tenant]] contoso if it is yours: mail for fabrikam.com comes" in text
+
+
+def test_hosts_of_one_provider_are_one_gateway():
+    """Whatever domains they take mail for; another provider's are a gateway of their own, Exchange Online's none."""
+    answers = {
+        "contoso.com": {"MX": ["10 a.eu.filter.example", f"20 {EXCHANGE}"], "A": []},
+        "fabrikam.com": {"MX": ["10 b.us.filter.example", "20 mx.other.example"], "A": []},
+        "a.eu.filter.example": {"A": ["198.51.100.4", "198.51.100.5"], "AAAA": []},
+        "b.us.filter.example": {"A": ["198.51.100.5", "198.51.100.6"], "AAAA": "timeout"},
+        "mx.other.example": {"A": ["203.0.113.80"], "AAAA": []},
+    }
+    texts, gateways = suggested(tenant("contoso.com", "fabrikam.com"), answers)
+
+    assert [
+        ("filter.example", ["198.51.100.4/32", "198.51.100.5/32", "198.51.100.6/32"]),
+        ("other.example", ["203.0.113.80/32"]),
+    ] == [(gateway.name, [*map(str, gateway.networks)]) for gateway in gateways]
+    assert "mail for contoso.com, fabrikam.com comes" in texts[0]
+    assert ["Not all addresses could be found out of: b.us.filter.example." in text for text in texts] == [True, False]
+
+
+def test_addresses_that_a_gateway_holds_are_not_suggested_again():
+    """Whatever its enhanced filtering; only strangers are."""
+    stray = {**BEHIND, "mx.fabrikam.com": {"A": ["203.0.113.7", "198.51.100.9"], "AAAA": []}}
+
+    assert [] == suggested(tenant("fabrikam.com", gateway=of_gateway("false")), BEHIND)[0]
+    assert ["198.51.100.9/32"] == [
+        str(network)
+        for gateway in suggested(tenant("fabrikam.com", gateway=of_gateway("true")), stray)[1]
+        for network in gateway.networks
+    ]
+
+
+@pytest.mark.parametrize(
+    "types",
+    [
+        {"fabrikam.com": {"MX": "timeout", "A": "timeout"}},
+        {"fabrikam.com": {"MX": ["0 ."], "A": []}},
+        {
+            "fabrikam.com": {"MX": ["10 mx.fabrikam.com"], "A": []},
+            "mx.fabrikam.com": {"A": "timeout", "AAAA": "timeout"},
+        },
+        {"fabrikam.com": {"MX": ["10 mx.fabrikam.com"], "A": []}, "mx.fabrikam.com": {"A": ["no address"], "AAAA": []}},
+    ],
+)
+def test_without_an_address_nothing_is_suggested(types):
+    """What could not be found out is warned of, not guessed."""
+    assert [] == suggested(tenant("fabrikam.com"), types)[0]
+
+
+@pytest.mark.parametrize("name", ['mx.fab"]\nprefixes = ["::/0', "mx.a\x1b[2J.example", "MX.Fabrikam.COM.", "mx"])
+def test_names_out_of_dns_cannot_write_into_the_tenant_file(name):
+    """Quotes, line ends and control characters of a host name stay inside its string."""
+    absent = Answer(AnswerStatus.ABSENT)
+    route = MailRoute("fabrikam.com", absent, absent, (MailHost(name, ("198.51.100.3",), ()),))
+    (text,) = suggested_gateways(tenant("fabrikam.com"), [route])
+    (gateway,) = Tenant.parse(f'[[tenant]]\naccepted_domains = ["x.example"]\n{text}').tenants[0].gateways
+
+    assert text.isascii() and all(line.isprintable() for line in text.splitlines())
+    assert ["198.51.100.3/32"] == [*map(str, gateway.networks)]
+
+
 ZONES = {
     "contoso.com": {"MX": [f"0 {EXCHANGE}."], "A": ["192.0.2.1"]},
     "fabrikam.com": {"MX": ["10 mx.fabrikam.com."]},
@@ -264,6 +350,21 @@ class TestCommand:
         assert f"  mx        contoso.com: {EXCHANGE} (Exchange Online)\n" in ended.stdout
         assert "  mx        fabrikam.com: mx.fabrikam.com (203.0.113.7)\n" in ended.stdout
         assert ended.stderr.startswith("warning: fabrikam.com: mail comes by gateway 'edge'")
+        assert "[[tenant.gateway]]" not in ended.stdout
+
+    def test_a_gateway_that_is_missing_can_be_pasted(self, tmp_path, server):
+        """The output's last lines, appended to the file, make a file that is fine but for enhanced filtering."""
+        file = tmp_path / "tenant.toml"
+        file.write_text('[[tenant]]\nname = "contoso"\naccepted_domains = ["contoso.com", "fabrikam.com"]\n')
+        first = self.check(file, "--dns", "--resolver", server.address)
+        file.write_text(file.read_text() + first.stdout[first.stdout.index("\n# To paste") :])
+        second = self.check(file, "--dns", "--resolver", server.address)
+
+        assert (0, 0) == (first.returncode, second.returncode)
+        assert "no gateway is declared" in first.stderr
+        assert "  gateway   fabrikam.com: 203.0.113.7/32; enhanced filtering not said\n" in second.stdout
+        assert "mail comes by gateway 'fabrikam.com', and its enhanced_filtering is not said" in second.stderr
+        assert "[[tenant.gateway]]" not in second.stdout
 
     def test_a_snapshot_stands_in_for_resolvers(self, file, tmp_path):
         """What it lacks could not be found out."""

@@ -85,6 +85,16 @@ class TestExplain:
             classifier, record
         )
 
+    def test_srs_that_holds_nobody_and_srs_in_the_author(self, classifier):
+        """The short form still tells the day; the address is the one that the sender domain comes from."""
+        short = {**RELAYED, "mail_from": "bounces+srs=obr2j=p5@contoso.com"}
+        author = {**RELAYED, "mail_from": None, "header_from": "SRS0=HHH=P5=fabrikam.example=bob@contoso.com"}
+
+        assert "rewritten by SRS on 2024-08-30; the original sender is not in the address" in lines(classifier, short)
+        assert "rewritten by SRS on 2024-08-30; the original sender was bob@fabrikam.example" in lines(
+            classifier, author
+        )
+
     def test_snapshot_is_named(self, classifier):
         assert any("supplier.example in dns.arrow" in line for line in lines(classifier, RELAYED, snapshot="dns.arrow"))
 

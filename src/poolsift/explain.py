@@ -11,7 +11,7 @@ from poolsift.fixes import Context, chain
 from poolsift.rules import UNDETERMINED, VerdictTable
 from poolsift.srs import decode_srs
 from poolsift.tables import is_special_use, shipped_table
-from poolsift.verdicts import Agreement, Pool, candidate_pools
+from poolsift.verdicts import Agreement, Pool, SenderFrom, candidate_pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -131,15 +131,18 @@ def _heading(record: Mapping[str, Any], verdict: Verdict) -> list[str]:
         lines.append(f"still possible: {', '.join(candidate_pools(verdict.candidates))}")
     if verdict.sender_domain is not None:
         lines.append(f"sender domain: {verdict.sender_domain}, from {verdict.sender_from}")
-    if verdict.srs_sender is not None:
-        lines.append(f"rewritten by SRS{_srs_day(record)}; the original sender was {_safe(verdict.srs_sender)}")
-    return lines
+    return [*lines, *_rewriting(record, verdict)]
 
 
-def _srs_day(record: Mapping[str, Any]) -> str:
-    """The day of rewriting, where the record has the time that tells the cycle of 1,024 days."""
-    srs, time = decode_srs(record.get("mail_from") or ""), record.get("time")
-    return f" on {srs.day(time)}" if srs is not None and isinstance(time, datetime) else ""
+def _rewriting(record: Mapping[str, Any], verdict: Verdict) -> list[str]:
+    """Whom an SRS address holds; on which day it was made, where the record's time tells the cycle of 1,024 days."""
+    column = "header_from" if verdict.sender_from == SenderFrom.HEADER_FROM else "mail_from"
+    srs, time = decode_srs(record.get(column) or ""), record.get("time")
+    if srs is None:
+        return []
+    day = f" on {srs.day(time)}" if isinstance(time, datetime) else ""
+    whom = f"was {_safe(verdict.srs_sender)}" if verdict.srs_sender is not None else "is not in the address"
+    return [f"rewritten by SRS{day}; the original sender {whom}"]
 
 
 def _facts(

@@ -1,4 +1,4 @@
-"""Text of tenant files: the commented template, and one learned from headers."""
+"""Text of tenant files: the commented template, one learned from headers, and a gateway to paste in."""
 
 from __future__ import annotations
 
@@ -66,6 +66,20 @@ def learned_tenants(pairs: Iterable[tuple[str | None, str | None]]) -> str:
         lines += [f"  {_quoted(name)}," for name in sorted(domains[tenant_id])]
         lines.append("]")
     return "\n".join(lines) + "\n"
+
+
+def gateway_text(name: str, prefixes: Iterable[str], remarks: Iterable[str]) -> str:
+    """A ``[[tenant.gateway]]`` to paste below its tenant: remarks on top, what nobody can know left as a question."""
+    return "\n".join(
+        [
+            *(f"# {remark}" for remark in remarks),
+            "[[tenant.gateway]]",
+            f"name = {_quoted(name)}",
+            f"prefixes = [{', '.join(map(_quoted, prefixes))}]",
+            '# connector = "..."            # which inbound connector does its mail come by?',
+            "# enhanced_filtering = true     # is Enhanced Filtering for Connectors on there: true or false?",
+        ]
+    )
 
 
 def _quoted(text: str) -> str:

@@ -113,9 +113,21 @@ def test_the_port_is_free_afterwards():
 
 
 def test_names_are_those_of_the_demo_snapshot(tmp_path):
-    """All kinds are there: what resolves, what does not, and what cannot be found out."""
+    """All kinds are there: what resolves, what does not, what cannot be found out, and SPF records."""
     names = names_of(write_archive(tmp_path, messages=20).snapshot)
 
-    assert {"A": "present", "MX": "present"} == names["contoso.com"]
-    assert {"A": "absent", "MX": "absent"} == names["retired-brand.example"]
-    assert ["unknown"] == [types["MX"] for types in names.values() if types["MX"] not in {"present", "absent"}]
+    assert ["10 mx1.mailfilter.example"] == names["contoso.com"]["MX"]
+    assert ["v=spf1 ip4:203.0.113.0/27 -all"] == names["contoso.com"]["TXT"]
+    assert {"A": "absent", "MX": "absent", "TXT": "absent"} == names["retired-brand.example"]
+    assert [{"A": "unknown", "MX": "unknown"}] == [types for types in names.values() if "unknown" in types.values()]
+
+
+def test_it_serves_the_records_of_its_table():
+    """Several of a type, names with their dot, and a text longer than one string of DNS."""
+    long = f"v=spf1 {'ip4:192.0.2.1 ' * 30}-all"
+    with DemoServer({"spf.example": {"TXT": [long, "other"], "MX": ["10 a.example", "20 b.example"]}}) as running:
+        texts = ask(running, "spf.example", "TXT", dns.query.tcp)[2].answer[0]
+        hosts = ask(running, "spf.example", "MX")[1]
+
+    assert {long, "other"} == {b"".join(text.strings).decode() for text in texts}
+    assert ["10 a.example.", "20 b.example."] == sorted(hosts)

@@ -148,6 +148,7 @@ class TestFields:
         assert "client_ip" not in one()
         assert "client_ip" not in one(EmailDirection="Intra-org")
         assert one(EmailDirection="Inbound")["client_ip"] == "203.0.113.9"
+        assert "source_ip" not in one(EmailDirection="Inbound")
         assert one(EmailDirection="Inbound", SenderIPv4="", SenderIPv6="2001:db8::1")["client_ip"] == "2001:db8::1"
 
     @pytest.mark.parametrize(

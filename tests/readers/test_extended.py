@@ -77,6 +77,14 @@ class TestClient:
         assert record["client_ip"] == "203.0.113.9"
         assert "helo" not in record
 
+    @pytest.mark.parametrize("original", ["198.51.100.40", "203.0.113.100", ""])
+    def test_no_row_names_the_address_before_a_gateway(self, original):
+        """The original client is client_ip, be it the sender or the gateway; who was before is not in a trace."""
+        record = one(client_ip="203.0.113.100", client_hostname="gw.contoso.com", original_client_ip=original)
+
+        assert record["client_ip"] == (original or "203.0.113.100")
+        assert "source_ip" not in record
+
     def test_a_send_row_names_neither_client_nor_outbound_address(self):
         """Its client is Microsoft's own host, its server the destination, its connector the way out."""
         record = one(

@@ -56,7 +56,7 @@ def check(file: str, dns: bool, snapshot: str | None, resolvers: tuple[str, ...]
     """Check FILE and show what poolsift understands.
 
     With DNS, a warning for each accepted domain whose mail comes by hosts that are neither Exchange Online nor a
-    declared gateway with enhanced filtering.
+    declared gateway with enhanced filtering, and a [[tenant.gateway]] to paste for the hosts that are in none.
     """
     from poolsift.analysis.escaping import shown
     from poolsift.tenant import Tenant
@@ -123,9 +123,12 @@ def _show(entry: TenantEntry) -> None:
 
 def _show_routes(entry: TenantEntry, records: Records, warnings: list[str]) -> None:
     from poolsift.analysis.escaping import shown
+    from poolsift.engines.gateway_suggestions import suggested_gateways
     from poolsift.engines.mail_routes import mail_routes, route_warnings
 
     routes = mail_routes(entry, records)
     for route in routes:
         click.echo(f"  mx        {route.domain}: {shown(str(route), limit=2_000)}")
     warnings += route_warnings(entry, routes)
+    for text in suggested_gateways(entry, routes):
+        click.echo(f"\n{text}\n")

@@ -8,8 +8,9 @@ import io
 import random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from poolsift.demo.messages import CONTOSO, PARTNERS, SUPPLIERS, TAILSPIN, Message, draw_messages
+from poolsift.demo.messages import CONTOSO, TAILSPIN, Message, draw_messages
 from poolsift.demo.render import EXTENDED_COLUMNS, canonical_rows, emailevents_lines, extended_rows
+from poolsift.demo.zone import snapshot_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,14 +42,6 @@ name = "tailspin"
 accepted_domains = ["tailspin.example"]
 initial_domain = "tailspin.onmicrosoft.com"
 """
-PRESENT = (
-    "contoso.com",
-    "fabrikam.com",
-    "app.contoso.com",
-    "lab.contoso.com",
-    "contoso.onmicrosoft.com",
-    "tailspin.example",
-)
 LINES_A_FILE = 100_000  # a historical search gives no more
 
 
@@ -123,11 +116,8 @@ def _write_records(path: Path, messages: Iterable[Message]) -> tuple[Path, int]:
 
 
 def _write_snapshot(path: Path) -> Path:
-    """The import form of a DNS snapshot: `retired-brand.example` has neither A nor MX, one partner could not be asked."""
+    """The full form of a DNS snapshot: one brand has neither A nor MX, one partner could not be asked."""
     import orjson
 
-    rows = [{"name": name, "a": "present", "mx": "present"} for name in (*PRESENT, *SUPPLIERS, *PARTNERS[1:])]
-    rows += [{"name": "retired-brand.example", "a": "absent", "mx": "absent"}]
-    rows += [{"name": PARTNERS[0], "a": "unknown", "mx": "unknown"}]
-    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in sorted(rows, key=lambda row: row["name"])))
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in snapshot_rows()))
     return path

@@ -16,7 +16,7 @@ import dns.rrset
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -25,12 +25,13 @@ _TTL: Final = 300
 
 
 class DemoServer:
-    """Serves ``{name: {"A": "present", "MX": "absent"}}`` by UDP and TCP while the context lasts; all else does not exist.
+    """Serves ``{name: {"A": "present", "TXT": ["v=spf1 -all"]}}`` by UDP and TCP while the context lasts.
 
-    ``unknown`` is a server failure. ``address`` is ``127.0.0.1:PORT``.
+    A list is the records; ``present`` stands for one of the server's choice, ``unknown`` for a server failure. All
+    else does not exist. ``address`` is ``127.0.0.1:PORT``.
     """
 
-    def __init__(self, names: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, names: Mapping[str, Mapping[str, str | Sequence[str]]]) -> None:
         self._names = names
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="demo-dns", daemon=True)
@@ -66,17 +67,17 @@ class DemoServer:
 
     def _fill(self, response: dns.message.Message, name: dns.name.Name, rdtype: str) -> None:
         types = self._names.get(name.to_text(omit_final_dot=True).lower())
-        status = "absent" if types is None else types.get(rdtype, "absent")
-        if status == "unknown":
+        held = "absent" if types is None else types.get(rdtype, "absent")
+        if held == "unknown":
             response.set_rcode(dns.rcode.SERVFAIL)
-        elif status == "present":
-            text = "192.0.2.1" if rdtype == "A" else f"10 mail.{name}"
-            response.answer.append(dns.rrset.from_text(name, _TTL, "IN", rdtype, text))
-        else:
-            neither = types is None or "present" not in types.values()
-            response.set_rcode(dns.rcode.NXDOMAIN if neither else dns.rcode.NOERROR)
+        elif held == "absent":
+            gone = types is None or {"absent"} == {*map(str, types.values())}
+            response.set_rcode(dns.rcode.NXDOMAIN if gone else dns.rcode.NOERROR)
             soa = f"ns.example. hostmaster.example. 1 3600 600 86400 {_TTL}"
             response.authority.append(dns.rrset.from_text("example.", _TTL, "IN", "SOA", soa))
+        else:
+            records = [_chosen(rdtype, name)] if held == "present" else [_written(rdtype, text) for text in held]
+            response.answer.append(dns.rrset.from_text_list(name, _TTL, "IN", rdtype, records))
 
     async def _open(self) -> int:
         """One port for both; another one is tried where TCP has it taken."""
@@ -118,10 +119,23 @@ class DemoServer:
             writer.close()
 
 
-def names_of(snapshot: Path) -> dict[str, dict[str, str]]:
+def _chosen(rdtype: str, name: dns.name.Name) -> str:
+    return "192.0.2.1" if rdtype == "A" else f"10 mail.{name}"
+
+
+def _written(rdtype: str, text: str) -> str:
+    """A record as a zone file has it: names end with a dot, texts are quoted in pieces of at most 255 characters."""
+    if rdtype == "TXT":
+        return " ".join(f'"{text[start : start + 255]}"' for start in range(0, len(text), 255))
+    return f"{text}." if rdtype == "MX" else text
+
+
+def names_of(snapshot: Path) -> dict[str, dict[str, str | list[str]]]:
     """What the demo's snapshot says, as a server takes it."""
-    rows = map(orjson.loads, snapshot.read_bytes().splitlines())
-    return {row["name"]: {"A": row["a"], "MX": row["mx"]} for row in rows}
+    names: dict[str, dict[str, str | list[str]]] = {}
+    for row in map(orjson.loads, snapshot.read_bytes().splitlines()):
+        names.setdefault(row["name"], {})[row["rdtype"]] = row["rdata"] or row["status"]
+    return names
 
 
 class _Udp(asyncio.DatagramProtocol):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from poolsift.demo.zone import GATEWAY_HOSTS, PARTNERS, STRANGERS, SUPPLIERS, authorized, policy
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -58,8 +60,6 @@ LAST = [
     "rossi",
     "silva",
 ]
-PARTNERS = [f"partner{n:03d}.example" for n in range(400)]
-SUPPLIERS = [f"supplier{n:02d}.example" for n in range(60)]
 SUBJECTS = [
     "Invoice",
     "Quarterly report",
@@ -70,6 +70,10 @@ SUBJECTS = [
     "Ticket update",
     "Photos",
 ]
+AUTHORIZING = [name for name in SUPPLIERS if authorized(name)]
+BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+SRS_HASH = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REGULAR, HIGH_RISK, RELAY = "RegularOutboundPool", "HighRiskOutboundPool", "RegularRelayOutboundPool"
 
 
@@ -89,6 +93,7 @@ class Message:
     kind: str = "message"
     client_ip: str | None = None
     helo: str | None = None
+    source_ip: str | None = None
     connector: str | None = None
     spf: str | None = None
     dkim: str | None = None
@@ -101,6 +106,10 @@ class Message:
     status: str = "delivered"
     reply: str | None = None
     size: int = field(default=24_000)
+
+    def reverse_path(self, recipients: list[str]) -> str:
+        """MAIL FROM towards these recipients: the mailbox that forwards saw it before it was rewritten."""
+        return self.header_from if self.inbound_for in recipients else self.mail_from
 
 
 class Drawer:
@@ -160,15 +169,19 @@ class Drawer:
 
     def received(self) -> Message:
         """Mail for a mailbox of the tenant."""
-        sender = self.person(self.random.choice(SUPPLIERS))
+        supplier = self.supplier("pass")
         return self.base(
-            sender, direction="Inbound", pool_name=None, recipients=[self.person("contoso.com")],
-            client_ip=self.address(), spf="pass", dkim="pass", dmarc="pass",
+            self.person(supplier), direction="Inbound", pool_name=None, recipients=[self.person("contoso.com")],
+            client_ip=self.host(supplier, "pass"), spf="pass", dkim="pass", dmarc="pass",
         )  # fmt: skip
 
-    def address(self) -> str:
-        """A sending host of the outside world."""
-        return f"198.51.100.{self.random.randrange(1, 255)}"
+    def supplier(self, spf: str | None = None) -> str:
+        """A supplier; with ``pass`` one whose record can pass."""
+        return self.random.choice(AUTHORIZING if spf == "pass" else SUPPLIERS)
+
+    def host(self, supplier: str, spf: str) -> str:
+        """A host that the supplier's SPF record authorizes, or one of the world that it does not."""
+        return self.random.choice(authorized(supplier) if spf == "pass" else STRANGERS)
 
     def scanner(self) -> Message:
         """A device that sends from a subdomain nobody accepted, through the on-premises connector."""
@@ -184,31 +197,55 @@ class Drawer:
             spf="fail", dkim="none", dmarc="fail",
         )  # fmt: skip
 
-    def forward(self, spf: str, dkim: str, client_ip: str | None = None, **known: Any) -> Message:
+    def forward(self, supplier: str, spf: str | None, dkim: str, client_ip: str, **known: Any) -> Message:
         """A supplier's mail that a mailbox forwards outside."""
         return self.base(
-            self.person(self.random.choice(SUPPLIERS)), client_ip=client_ip or self.address(), spf=spf, dkim=dkim,
+            self.person(supplier), client_ip=client_ip, spf=spf, dkim=dkim,
             dmarc="pass" if "pass" in (spf, dkim) else "fail", inbound_for=self.person("contoso.com"),
             recipients=[self.outsider()], **known,
         )  # fmt: skip
 
     def forward_authenticated(self) -> Message:
         """SPF passed when it came in."""
-        return self.forward("pass", "pass")
+        supplier = self.supplier("pass")
+        return self.forward(supplier, "pass", "pass", self.host(supplier, "pass"))
+
+    def forward_rewritten(self) -> Message:
+        """The same, and Microsoft 365 rewrote the sender on the way out (SRS), as it does outside the relay pool."""
+        message = self.forward_authenticated()
+        user, _, domain = message.mail_from.partition("@")
+        mailbox, _, own = (message.inbound_for or "").partition("@")
+        digest = "".join(self.random.choices(SRS_HASH, k=5))
+        high, low = divmod((message.time - EPOCH).days % 1024, 32)
+        message.mail_from = f"{mailbox}+SRS={digest}={BASE32[high]}{BASE32[low]}={domain}={user}@{own}"
+        return message
 
     def forward_dkim_only(self) -> Message:
         """Normal by the page of 2023, relay by the page of 2026."""
-        return self.forward("softfail", "pass")
+        supplier = self.supplier()
+        return self.forward(supplier, policy(supplier).otherwise, "pass", self.host(supplier, "fail"))
 
     def forward_unauthenticated(self) -> Message:
-        """Neither passed."""
-        return self.forward(self.random.choice(("softfail", "fail", "none")), "none", pool_name=RELAY, sfp=1022)
+        """Neither passed; of some the record was published later."""
+        supplier = self.supplier()
+        spf = self.random.choices((policy(supplier).otherwise, "none"), (3, 1))[0]
+        return self.forward(supplier, spf, "none", self.host(supplier, "fail"), pool_name=RELAY, sfp=1022)
+
+    def forward_unrecorded(self) -> Message:
+        """No log kept the SPF result; the DNS still tells what it was."""
+        spf = self.random.choices(("pass", "fail"), (3, 2))[0]
+        supplier = self.supplier(spf)
+        pool = {} if spf == "pass" else {"pool_name": RELAY, "sfp": 1022}
+        return self.forward(supplier, None, "none", self.host(supplier, spf), **pool)
 
     def forward_behind_gateway(self) -> Message:
-        """SPF was judged on the gateway's address."""
+        """SPF was judged on the gateway's address; half of the hosts before it were authorized."""
+        spf = self.random.choice(("pass", "fail"))
+        supplier = self.supplier(spf)
         return self.forward(
-            "softfail", "none", f"203.0.113.{self.random.randrange(100, 120)}", pool_name=RELAY, sfp=1022
-        )
+            supplier, policy(supplier).otherwise, "none", self.random.choice(GATEWAY_HOSTS),
+            source_ip=self.host(supplier, spf), pool_name=RELAY, sfp=1022,
+        )  # fmt: skip
 
     def spam(self) -> Message:
         """A stolen mailbox."""
@@ -255,10 +292,11 @@ class Drawer:
 
 # shares in the thousand, near what public headers and tenants' reports show for mail of a mid-sized company
 MIX: tuple[tuple[Callable[[Drawer], Message], int], ...] = (
-    (Drawer.hosted, 430), (Drawer.hosted_of_other_tenant, 60), (Drawer.internal, 90), (Drawer.received, 120),
-    (Drawer.scanner, 45), (Drawer.application, 60), (Drawer.forward_authenticated, 50), (Drawer.forward_dkim_only, 20),
-    (Drawer.forward_unauthenticated, 25), (Drawer.forward_behind_gateway, 20), (Drawer.spam, 15), (Drawer.bounce, 25),
-    (Drawer.device_without_domain, 15), (Drawer.refused_by_remote, 10), (Drawer.over_limit, 10), (Drawer.unexplained, 5),
+    (Drawer.hosted, 400), (Drawer.hosted_of_other_tenant, 60), (Drawer.internal, 90), (Drawer.received, 120),
+    (Drawer.scanner, 45), (Drawer.application, 60), (Drawer.forward_authenticated, 40), (Drawer.forward_rewritten, 20),
+    (Drawer.forward_dkim_only, 20), (Drawer.forward_unauthenticated, 25), (Drawer.forward_unrecorded, 20),
+    (Drawer.forward_behind_gateway, 20), (Drawer.spam, 15), (Drawer.bounce, 25), (Drawer.device_without_domain, 15),
+    (Drawer.refused_by_remote, 10), (Drawer.over_limit, 10), (Drawer.unexplained, 5),
 )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def _row(message: Message, second: int, source: str, event: str, recipients: lis
         "recipient_count": str(len(recipients)),
         "message_subject": message.subject,
         "sender_address": message.header_from,
-        "return_path": message.mail_from,
+        "return_path": message.reverse_path(recipients),
         "directionality": "Incoming" if message.direction == "Inbound" or message.inbound_for else "Originating",
         "tenant_id": message.tenant_id,
         "original_client_ip": message.client_ip or "",
@@ -124,20 +124,22 @@ def emailevents_lines(message: Message) -> Iterator[bytes]:
 
 def _event(message: Message, recipient: str, direction: str) -> bytes:
     inbound = direction == "Inbound"
+    path = message.reverse_path([recipient])
     # outbound rows of forwarded mail carry no authentication: it stands on the inbound row
-    stamped = message.spf is not None and (inbound or not message.inbound_for)
+    stamped = message.dkim is not None and (inbound or not message.inbound_for)
     details = {"SPF": message.spf, "DKIM": message.dkim, "DMARC": message.dmarc, "CompAuth": "none"}
+    details = {name: word for name, word in details.items() if word is not None}
     stamp = message.time.strftime("%Y-%m-%dT%H:%M:%SZ")
     failed = message.status == "failed"
     properties: dict[str, Any] = {
         "Timestamp": stamp,
         "NetworkMessageId": message.network_message_id,
         "InternetMessageId": message.message_id,
-        "SenderMailFromAddress": message.mail_from,
+        "SenderMailFromAddress": path,
         "SenderFromAddress": message.header_from,
         "SenderDisplayName": message.header_from.partition("@")[0],
         "SenderObjectId": message.tenant_id if message.submitted else None,
-        "SenderMailFromDomain": message.mail_from.rpartition("@")[2],
+        "SenderMailFromDomain": path.rpartition("@")[2],
         "SenderFromDomain": message.header_from.rpartition("@")[2],
         "SenderIPv4": message.client_ip,
         "SenderIPv6": None,
@@ -180,6 +182,7 @@ def canonical_rows(message: Message) -> Iterator[dict[str, Any]]:
             "recipient": recipient,
             "client_ip": message.client_ip,
             "helo": message.helo,
+            "source_ip": message.source_ip,
             "outbound_ip_pool_name": message.pool_name,
             "sfp": message.sfp if message.pool_name else None,
             "spf": message.spf,

@@ -148,20 +148,24 @@ def _segments(text: str) -> list[list[Token]]:
 def _segment_results(segment: list[Token]) -> list[MethodResult]:
     """The results of one segment: as a rule one, more where semicolons are missing."""
     results: list[tuple[str, str, list[str], list[tuple[str, str]]]] = []
-    index = 0
+    index = first = 0
     while index < len(segment):
         token = segment[index]
+        index += 1
         if token.kind is TokenKind.COMMENT and results:
             results[-1][2].append(token.text)
-        elif token.kind is TokenKind.WORD and _is_equals(segment, index + 1):
-            name = token.text.lower()
-            value, index = _value(segment, index + 2)
-            if not results or name in _METHODS:
-                results.append((name.partition("/")[0], value.lower(), [], []))
-            else:
-                results[-1][3].append((name, value))
+        if token.kind is not TokenKind.DELIMITER:
             continue
-        index += 1
+        name = _name(segment, first, index - 1)
+        if name:
+            value, notes, index = _value(segment, index)
+            method = name.partition("/")[0]
+            if not results or method in _METHODS:
+                results.append((method, value.lower(), notes, []))
+            else:
+                results[-1][2].extend(notes)
+                results[-1][3].append((name, value))
+        first = index
     return [MethodResult(name, word, tuple(notes), tuple(pairs)) for name, word, notes, pairs in results]
 
 
@@ -169,18 +173,47 @@ def _is_equals(segment: list[Token], index: int) -> bool:
     return index < len(segment) and segment[index].kind is TokenKind.DELIMITER
 
 
-def _value(segment: list[Token], index: int) -> tuple[str, int]:
-    """The value that begins at ``index`` and the index after it.
+def _name(segment: list[Token], first: int, end: int) -> str:
+    """The name before the ``=`` at ``end``, in lower case, not reaching below ``first``; empty when there is none.
+
+    Blanks and comments may surround its ``.`` or ``/`` (RFC 8601 §2.2): ``policy (c) . expired``.
+    """
+    parts: list[str] = []
+    for index in range(end - 1, first - 1, -1):
+        token = segment[index]
+        if token.kind is TokenKind.COMMENT:
+            continue
+        joined = not parts or parts[-1][0] in "./" or token.text[-1] in "./"
+        if token.kind is not TokenKind.WORD or not joined:
+            break
+        parts.append(token.text)
+    return "".join(reversed(parts)).lower()
+
+
+def _begins_pair(segment: list[Token], index: int) -> bool:
+    """Whether behind an ``=`` and a blank the next pair begins, so that the value is empty.
+
+    ``smtp.mailfrom= dkim=pass``, but not ``header.b= c2lnbmF0dXJl==``.
+    """
+    word = segment[index].text.lower()
+    apart = segment[index].start > segment[index - 1].end
+    return apart and _is_equals(segment, index + 1) and (word in _METHODS or "." in word)
+
+
+def _value(segment: list[Token], start: int) -> tuple[str, list[str], int]:
+    """The value that begins at ``start``, the comments before it, and the index after it.
 
     A value is all that stands together: ``"a b"@example.com``, ``c2lnbmF0dXJl==``.
     """
-    first = index
+    first = start
+    while first < len(segment) and segment[first].kind is TokenKind.COMMENT:
+        first += 1
+    index = first
     while index < len(segment) and segment[index].kind is not TokenKind.COMMENT:
         if index > first and segment[index].start != segment[index - 1].end:
             break
-        # ``smtp.mailfrom= dkim=pass``: an empty value, not the name of the next pair
-        if index == first and _is_equals(segment, index + 1) and segment[index].start > segment[index - 1].end:
+        if index == first and _begins_pair(segment, index):
             break
         index += 1
     text = "".join(token.text for token in segment[first:index])
-    return (unquoted(text) if index == first + 1 else text), index
+    return unquoted(text) if index == first + 1 else text, [token.text for token in segment[start:first]], index

@@ -6,7 +6,6 @@ among them, since a header does not say what became of the message.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +14,7 @@ from poolsift.readers.header_dates import header_date
 from poolsift.readers.header_kind import message_kind
 from poolsift.readers.header_route import counting_stamp, find_route
 from poolsift.readers.header_sender import find_sender
-from poolsift.readers.received import parse_received
+from poolsift.readers.header_source import source_address
 from poolsift.readers.srs_mark import has_srs
 from poolsift.records import DKIM_WORDS, SPF_WORDS
 
@@ -39,19 +38,12 @@ _NETWORK_ID_FIELDS: Final = (
     "x-ms-exchange-organization-network-message-id",
     "x-ms-office365-filtering-correlation-id",
 )
-_SOURCE_FIELDS: Final = (
-    "x-ms-exchange-skiplistedinternetsender",
-    "x-ms-exchange-externaloriginalinternetsender",
-)
 _CONNECTING_IP: Final = "x-ms-exchange-crosstenant-originalattributedtenantconnectingip"
 _SENDER_AD_CHECK: Final = {"1": True, "0": False, "2": False}
 _AUTH_AS: Final = {"internal": True, "anonymous": False}
 _DIRECTIONS: Final = {"OUT": "outbound", "INB": "inbound", "INT": "internal"}
 _PAIR: Final = re.compile(r"\b(ip|helo)=\[(\[?[^\[\]\s]*\]?)\]", re.IGNORECASE)
 _TENANT: Final = re.compile(r"\btenantid=([0-9a-f-]{36})\b", re.IGNORECASE)
-_PRIVATE: Final = tuple(
-    ipaddress.ip_network(prefix) for prefix in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
-)
 
 
 def header_record(fields: HeaderFields, suffixes: Sequence[str], field_error: Callable[[str], None]) -> dict[str, Any]:
@@ -175,34 +167,8 @@ def _client_columns(
     return {
         "client_ip": client,
         "helo": named.get("helo") or (entry.helo if entry else None),
-        "source_ip": _source_ip(fields, route, client),
+        "source_ip": source_address(fields, route, client),
     }
-
-
-def _source_ip(fields: HeaderFields, route: Route, client: str | None) -> str | None:
-    """The address before a gateway: as Enhanced Filtering found it, else the next public one of the
-    Received chain below the hop into Microsoft 365.
-    """
-    for value in (fields.first(name, route.position) for name in _SOURCE_FIELDS):
-        for key, address in _PAIR.findall(value or ""):
-            if key.lower() == "ip" and address:
-                return str(address)
-    for hop in map(parse_received, (field.value for field in route.before)):
-        if hop.by_microsoft:  # an earlier passage through Microsoft 365: the gateway itself noted nothing
-            return None
-        if hop.address is not None and hop.address != client and _is_public(hop.address):
-            return hop.address
-    return None
-
-
-def _is_public(text: str) -> bool:
-    """An address that a host on the Internet may have; documentation prefixes count as public."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    special = address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast
-    return not special and not any(address in network for network in _PRIVATE)
 
 
 def _authentication_columns(stamp: AuthenticationResults | None, field_error: Callable[[str], None]) -> dict[str, Any]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from poolsift.srs import decode_srs
-
-#: RFC 5321 §4.5.3.1.3 allows 256 characters; what is far longer is no address and is not searched.
-_MAX_PATH = 320
+from poolsift._native.nouns import is_srs
 
 
 def has_srs(path: str) -> bool:
     """Whether the reverse-path is an SRS address, whomever it holds."""
-    return "srs" in path.lower() and len(path) <= _MAX_PATH and decode_srs(path) is not None
+    return "srs" in path.lower() and is_srs(path)

@@ -78,7 +78,9 @@ def record(data: bytes) -> dict[str, Any]:
     result = {
         "message_id": values.get("message-id"),
         **report(values, reported),
-        **client(values, entry, [each for place, each in hops if place > entry_at], counting, reported),
+        **client(
+            values, entry, [value for name, value in found[entry_at + 1 :] if name == "received"], counting, reported
+        ),
         **{name: counting.get(name) for name in ("spf", "dkim", "dkim_domain", "dmarc")},
         **senders(found, values, arrival_names(below, counting), above),
         "time": (hop or entry).time if hop or entry else date(values),
@@ -181,7 +183,7 @@ def report(values: dict[str, str], reported: bool) -> dict[str, Any]:
 
 
 def client(
-    values: dict[str, str], entry: Hop | None, before: list[Hop | None], counting: dict[str, Any], reported: bool
+    values: dict[str, str], entry: Hop | None, before: list[str], counting: dict[str, Any], reported: bool
 ) -> dict[str, Any]:
     """The attributed host, else the one that SPF was judged on, else of the hop into Microsoft 365, else CIP."""
     attributed = re.match(
@@ -189,16 +191,26 @@ def client(
         values.get("x-ms-exchange-crosstenant-originalattributedtenantconnectingip", ""),
     )
     skipped = re.search(r"ip=\[([^\]]*)\]", values.get("x-ms-exchange-skiplistedinternetsender", ""))
-    chain = [hop.address for hop in before if hop and is_public(hop.address)]
     filtered = re.search(r"\bCIP:([^;]*)", values.get("x-forefront-antispam-report", "")) if reported else None
     result: dict[str, Any] = {
         "client_ip": counting.get("address") or (entry.address if entry else filtered[1] if filtered else None),
         "helo": entry.helo if entry else None,
-        "source_ip": skipped[1] if skipped else chain[0] if chain else None,
+        "source_ip": skipped[1] if skipped else chained(before),
     }
     if attributed:
         result |= {"tenant_id": attributed[1], "client_ip": attributed[2], "helo": attributed[3]}
     return result
+
+
+def chained(before: list[str]) -> str | None:
+    """The first public address, unless a host without one handed the message over before."""
+    for value in before:
+        hop = parse_hop(value)
+        if hop is None and value.startswith("from "):
+            return None
+        if hop is not None and is_public(hop.address):
+            return hop.address
+    return None
 
 
 def is_public(text: str) -> bool:
