@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from poolsift.dns.answers import Answer, AnswerStatus, Reason, unknown
+from poolsift.dns.caching import NOT_ASKED
 from poolsift.dns.inquiry import Inquiry, counting, settled_types, with_stale
 from poolsift.dns.names import unaskable
 from poolsift.dns.zones import ZoneCounts
@@ -27,10 +28,8 @@ if TYPE_CHECKING:
 
 #: Names looked up in the cache at once.
 _CHUNK: Final = 1_000
-#: Reasons of a run that did not ask: they say nothing to another one.
-_NOT_ASKED: Final = frozenset({Reason.OFFLINE, Reason.ZONE_CAP, Reason.CANCELLED, Reason.NOT_LISTED})
 #: Reasons that another try may end; the others are settled for this run.
-_FLEETING: Final = frozenset(
+FLEETING: Final = frozenset(
     {
         Reason.TIMEOUT, Reason.SERVFAIL, Reason.REFUSED, Reason.CONNECTION, Reason.NETWORK, Reason.CIRCUIT_OPEN,
         Reason.MALFORMED, Reason.MISMATCH, Reason.EMPTY_REPLY, Reason.LAME, Reason.UNCONFIRMED,
@@ -182,7 +181,7 @@ class NameAnswers:
             for name, refusal in chunk:
                 known = _asked(held.get(name, {}))
                 if again:
-                    known = {rdtype: one for rdtype, one in known.items() if one.reason not in _FLEETING}
+                    known = {rdtype: one for rdtype, one in known.items() if one.reason not in FLEETING}
                 inquiry = Inquiry(name, wanted.need, known)
                 complete = inquiry.next_step() is None
                 if refusal is None and not complete:
@@ -204,12 +203,12 @@ def _word(answer: Answer) -> str:
 
 def _asked(answers: Mapping[str, Answer]) -> dict[str, Answer]:
     """The answers that somebody was asked for."""
-    return {rdtype: one for rdtype, one in answers.items() if one.reason not in _NOT_ASKED}
+    return {rdtype: one for rdtype, one in answers.items() if one.reason not in NOT_ASKED}
 
 
 def _is_fleeting(answers: Mapping[str, Answer]) -> bool:
     present = any(answer.status is AnswerStatus.PRESENT for answer in answers.values())
-    return not present and any(answer.reason in _FLEETING for answer in answers.values())
+    return not present and any(answer.reason in FLEETING for answer in answers.values())
 
 
 def merged(
