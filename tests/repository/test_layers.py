@@ -14,7 +14,7 @@ TOP = Path(__file__).resolve().parents[2]
 SUBJECT = {
     "records", "verdicts", "evidence", "rules", "fixes", "tenant", "networks", "srs", "explain", "classifier",
     "domain_facts", "errors", "tables", "toml_text", "tenant_text", "tenant_file",
-    "verdict_stream",
+    "verdict_stream", "spf_inputs",
 }  # fmt: skip
 FLOORS = {
     "_native": 1, **dict.fromkeys(SUBJECT, 2), "readers": 3, "writers": 3, "dns": 3, "spf": 3, "engines": 4, "analysis": 4,
