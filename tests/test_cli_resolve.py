@@ -217,7 +217,7 @@ class TestWhatIsSaid:
 
         assert (0, "") == (code, out)
         assert f"asked {server.address}: " in said
-        assert "rows in 24 = names 24 + SPF tuples (not asked) 0 + rejected 0; distinct names 24" in said
+        assert "rows in 24 = names 24 + SPF tuples 0 + left aside 0 + rejected 0; distinct names 24" in said
         assert "  have A or MX       15\n  neither A nor MX   9\n" in said
         assert said.endswith(f"snapshot: {tmp_path / 'dns.arrow'}\n")
 

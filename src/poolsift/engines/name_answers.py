@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from poolsift.dns.cache import DnsCache
+    from poolsift.dns.engine import AnyInquiry
     from poolsift.engines.name_set import NameSet
 
     Progress = Callable[[int, int], None]
@@ -61,7 +62,7 @@ class Asker(Protocol):
     def refresh(self) -> None:
         """Before questions are asked again: nothing that a library remembers may answer them."""
 
-    def run(self, inquiries: Iterable[Inquiry], finished: Callable[[Inquiry], None]) -> None:
+    def run(self, inquiries: Iterable[AnyInquiry], finished: Callable[[AnyInquiry], None]) -> None:
         """``finished`` takes each inquiry at its end, in any order."""
 
 
