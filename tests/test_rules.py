@@ -45,6 +45,7 @@ DIGESTS = {
     "profiles/measured": ("2026-11-23", "5a50249e35a29504"),
     "senders": ("2026-11-23", "a4696c7a1fefc72d"),
     "sfp": ("2026-11-23", "d9acc0e013be800b"),
+    "spf_excluded": ("2026-11-24", "7558cbb5ee2cf9df"),
     "special_use": ("2026-11-23", "b50f0ecb9c5492e3"),
     "timeline": ("2026-11-23", "fc941a06e3527c1f"),
     "uncapped_zones": ("2026-11-24", "c70d7b6d009ae80b"),

@@ -28,6 +28,12 @@ struct NumberOfCode {
   }
 };
 
+std::uint8_t spf_from_of(const Block& block, std::int64_t at) noexcept {
+  if ((block.spf_evaluated[at] & spf_word_bits) != 0) return spf_evaluated;
+  if (counted_spf(block, at) == spf_missing) return no_value;
+  return block.joined[at] == yes ? spf_joined : spf_log;
+}
+
 void read_bools(const BoolColumn& column, const Block& block, std::uint8_t* out) {
   if (column.absent()) {
     std::fill_n(out, block.end - block.first, std::uint8_t{0});
@@ -39,15 +45,23 @@ void read_bools(const BoolColumn& column, const Block& block, std::uint8_t* out)
 }  // namespace
 
 Classifier::Classifier(const Kernel& kernel)
-    : kernel_(kernel), memo_(kernel), stage_(kernel, memo_), pool_names_(kernel.spec().pool_names), observer_(kernel, pool_names_) {}
+    : kernel_(kernel), memo_(kernel), stage_(kernel, memo_), spf_(kernel, memo_), pool_names_(kernel.spec().pool_names), observer_(kernel, pool_names_) {}
 
 void Classifier::read(const ArrowSchema& schema, const ArrowArray& array) {
-  batch_ = open_batch(schema, array);
+  batch_ = open_batch(schema, array, spf_.active());
   stage_.stage(batch_);
+  if (spf_.active()) spf_.stage(batch_, stage_.rows());
+}
+
+std::vector<SpfQuestion> Classifier::spf_questions() {
+  if (!spf_.active()) return {};
+  stage_.settle(batch_);
+  return spf_.questions(batch_);
 }
 
 std::unique_ptr<VerdictColumns> Classifier::classify() {
   stage_.settle(batch_);
+  if (spf_.active()) spf_.settle(batch_);
   const auto held = kernel_.reading_dns();  // once a batch; the first pass leaves a table that grows alone
   auto out = std::make_unique<VerdictColumns>(batch_.rows, kernel_.spec().compare.size());
   open_words();
@@ -55,6 +69,7 @@ std::unique_ptr<VerdictColumns> Classifier::classify() {
     block_.first = first;
     block_.end = std::min(first + block_size, batch_.rows);
     decode(block_);
+    if (spf_.active()) spf_.read(block_);
     prefetch(block_);
     observer_.observe(batch_, block_);
     judge(block_, *out);
@@ -126,8 +141,7 @@ void Classifier::judge(const Block& block, VerdictColumns& out) {
     out.observed_from[row] = block.observed_from[at];
     out.agreement[row] = agreement;
     out.fix[row] = fix_of(block, at, staged, decision, agreement);
-    const std::uint8_t spf_from = block.joined[at] == yes ? spf_joined : spf_log;
-    out.spf_from[row] = block.spf[at] == spf_missing ? no_value : spf_from;
+    out.spf_from[row] = spf_from_of(block, at);
     for (std::size_t i = 0; i < spec.compare.size(); ++i) out.compare[i][row] = spec.profiles[spec.compare[i]].decisions[state].pool;
     append_sender(block, at, staged, out);
     if (kernel_.dated() && !block.has_time[at]) ++timeless_;
@@ -156,7 +170,7 @@ unsigned Classifier::context_of(const Block& block, std::int64_t at, const Stage
   if (!batch_.client_ip.read(block.first + at, client)) return context;
   const std::uint32_t gateway = kernel_.tenant(staged.tenant).gateways.lookup(client, no_time);
   if (gateway == PrefixTable::none) return context;
-  return context | context_gateway | (gateway != 0 ? context_unfiltered : 0U);
+  return context | context_gateway | (gateway == gateway_unfiltered ? context_unfiltered : 0U);
 }
 
 void Classifier::append_sender(const Block& block, std::int64_t at, const StagedRow& staged, VerdictColumns& out) {

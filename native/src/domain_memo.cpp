@@ -25,6 +25,7 @@ void DomainMemo::clear() {
   arena_.clear();
   needs_.clear();
   aliased_ = false;
+  ++generation_;
 }
 
 /// Linear probing: the slot of the name, or the free one where it belongs.

@@ -30,6 +30,7 @@ Kernel::Kernel(KernelSpec spec) : spec_(std::move(spec)) {
   check_profiles();
   check_tables();
   networks_ = PrefixTable(spec_.prefixes);
+  spf_excluded_ = PrefixTable(spec_.spf_excluded);
   for (const std::string& name : spec_.special_use) special_use_.add(name, true);
   for (std::size_t i = 0; i < spec_.blocks.size(); ++i) block_codes_.add(spec_.blocks[i].code, static_cast<std::uint8_t>(i + 1));
   index_tenants();

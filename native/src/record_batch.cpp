@@ -22,8 +22,8 @@ const std::unordered_map<std::string_view, Field>& fields() {
   static const std::unordered_map<std::string_view, Field> table{
       {"time", &R::time}, {"tenant_id", &R::tenant_id}, {"message_id", Unread::text}, {"network_message_id", Unread::text},
       {"kind", &R::kind}, {"direction", &R::direction}, {"mail_from", &R::mail_from}, {"header_from", &R::header_from},
-      {"recipient", &R::recipient}, {"recipient_count", Unread::integer}, {"client_ip", &R::client_ip}, {"helo", Unread::text},
-      {"source_ip", Unread::address}, {"outbound_ip", &R::outbound_ip}, {"outbound_host", &R::outbound_host},
+      {"recipient", &R::recipient}, {"recipient_count", Unread::integer}, {"client_ip", &R::client_ip}, {"helo", &R::helo},
+      {"source_ip", &R::source_ip}, {"outbound_ip", &R::outbound_ip}, {"outbound_host", &R::outbound_host},
       {"outbound_ip_pool_name", &R::outbound_ip_pool_name}, {"sfp", &R::sfp}, {"spf", &R::spf}, {"dkim", &R::dkim}, {"dmarc", &R::dmarc},
       {"dkim_domain", &R::dkim_domain}, {"accepted", &R::accepted}, {"spam", &R::spam}, {"forwarded", &R::forwarded},
       {"submitted", &R::submitted}, {"status", &R::status}, {"status_code", &R::status_code}, {"status_text", &R::status_text},
@@ -65,7 +65,7 @@ std::int64_t checked_struct(const ArrowSchema& schema, const ArrowArray& array) 
 
 }  // namespace
 
-RecordBatch open_batch(const ArrowSchema& schema, const ArrowArray& array) {
+RecordBatch open_batch(const ArrowSchema& schema, const ArrowArray& array, bool arrival) {
   if (schema.release == nullptr || array.release == nullptr) throw std::invalid_argument("the record batch is released");
   RecordBatch batch;
   const std::int64_t first = checked_struct(schema, array);
@@ -79,7 +79,9 @@ RecordBatch open_batch(const ArrowSchema& schema, const ArrowArray& array) {
     if (known == fields().end()) continue;
     const RawColumn raw{name, field, array.children[i], first, batch.rows};
     if (!seen.insert(name).second) broken_column(raw, "the batch has two columns of this name");
-    std::visit(Opener{batch, raw}, known->second);
+    const Field unread = name == "helo" ? Unread::text : Unread::address;
+    const bool passed_over = !arrival && (name == "helo" || name == "source_ip");
+    std::visit(Opener{batch, raw}, passed_over ? unread : known->second);
   }
   return batch;
 }

@@ -56,7 +56,8 @@ std::uint32_t accepted_fact(const Tenant& tenant, std::uint32_t sender, std::uin
   return tenant.learned || (other & domain_accepted) != 0 ? unknown : no;
 }
 
-/// Fact 7, where no domain is recorded: DMARC passed, and not by SPF, so DKIM did.
+/// Fact 7, where no domain is recorded: DMARC passed, and not by SPF, so DKIM did. What was evaluated here does not count: DMARC knew
+/// the recorded result.
 std::uint32_t dkim_fact(const Block& block, std::int64_t at, std::uint8_t staged) noexcept {
   if (staged != dkim_without_domain) return staged;
   const std::uint8_t spf = block.spf[at];
@@ -80,10 +81,10 @@ std::uint32_t Classifier::evidence_of_row(const Block& block, std::int64_t at, c
   std::uint32_t evidence = evidence_of(fact_outbound, outbound_fact(block, at, (staged.marks & mark_consumer_tenant) != 0, to)) |
                            evidence_of(fact_domain_resolves, sender >> domain_resolves_shift & 3) | evidence_of(fact_blocked, blocked) |
                            evidence_of(fact_ndr, ndr_fact(block.kind[at], staged)) | evidence_of(fact_spam, block.spam[at]) |
-                           evidence_of(fact_accepted_domain, accepted) | evidence_of(fact_spf_pass, spf_facts[block.spf[at]]) |
+                           evidence_of(fact_accepted_domain, accepted) | evidence_of(fact_spf_pass, spf_facts[counted_spf(block, at)]) |
                            evidence_of(fact_dkim_pass, dkim_fact(block, at, staged.dkim));
   const bool header_speaks = !has_domain(staged.mail) && staged.mail != name_unusable && has_domain(staged.header);
-  evidence |= when(header_speaks, flag_sender_from_header) | when(block.joined[at] == yes, flag_joined) |
+  evidence |= when(header_speaks, flag_sender_from_header) | when((block.spf_evaluated[at] & spf_word_bits) != 0, flag_spf_evaluated) | when(block.joined[at] == yes, flag_joined) |
               when(has_domain(staged.mail) && has_domain(staged.header) && staged.mail != staged.header, flag_p1_p2_disagree) |
               when((block.sent[at] & sent_conflict) != 0, flag_observed_conflict) |
               when(staged.mail == name_null_path && block.kind[at] == kind_missing, flag_null_path_without_kind) |

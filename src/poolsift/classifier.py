@@ -24,6 +24,7 @@ from poolsift.rules import (
     parse_assume,
     select,
 )
+from poolsift.spf_inputs import excluded_prefixes
 from poolsift.tables import microseconds, shipped_table, special_use_names
 from poolsift.verdict_stream import VerdictStream
 from poolsift.verdicts import NONE, POOLS, VERDICT_COLUMNS, Verdict, compare_column
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from poolsift._native.core import Kernel
-    from poolsift._native.nouns import DnsTable
+    from poolsift._native.nouns import DnsTable, SpfTable
     from poolsift.tenant import Tenant
 
 _SCALARS: Final = {"string": "string", "int32": "int32", "bool": "bool", TIMESTAMP: "timestamp"}
@@ -55,11 +56,27 @@ class DnsSource(Protocol):
         """The hash of all answers; None while they are still coming."""
 
 
+class SpfSource(Protocol):
+    """Where results of SPF come from for rows that record none."""
+
+    @property
+    def table(self) -> SpfTable:
+        """Programs and outcomes so far; kernels read it while it grows."""
+
+    def answer(self, asked: Sequence[tuple[Any, ...]]) -> None:
+        """Put a program, a mark *uncompiled* or an outcome into the table for each entry (``DomainMemo.spf_asked``).
+
+        Blocks until all are there; may be called by several threads. Never raises for what DNS does: what
+        could not be evaluated gets the word 0.
+        """
+
+
 class Classifier:
     """Says which pool each record belongs to. Immutable, safe to share between threads, picklable.
 
     ``dns`` None means that no DNS is asked and every domain is assumed to resolve. With a live table a
-    sender domain is unknown until its answer is there, and pickling raises TypeError. ``rules`` is a
+    sender domain is unknown until its answer is there, and pickling raises TypeError. Where the source has
+    an attribute ``spf`` (an SpfSource), SPF is evaluated for rows that do not record it. ``rules`` is a
     profile's name, ``by-date``, a file or a Profile; ``compare`` names profiles whose pool is returned
     too. ``assume`` replaces the assumptions about unknown facts: a text such as ``spf_pass=no``, ``none``,
     or a mapping; None means the contract's own.
@@ -81,6 +98,7 @@ class Classifier:
         self.compare = tuple(_compared(entry) for entry in ([compare] if isinstance(compare, str) else compare))
         self.tables = {profile.name: VerdictTable(profile, self.assume) for profile in self._profiles()}
         self._kernel: Kernel | None = None
+        self._spf: SpfSource | None = None
         self._lock = threading.Lock()
 
     def _profiles(self) -> tuple[Profile, ...]:
@@ -105,6 +123,7 @@ class Classifier:
         self.__dict__.update(state)
         self.tables = {profile.name: VerdictTable(profile, self.assume) for profile in self._profiles()}
         self._kernel = None
+        self._spf = None
         self._lock = threading.Lock()
 
     @property
@@ -114,8 +133,14 @@ class Classifier:
             if self._kernel is None:
                 from poolsift._native.core import Kernel
 
+                self._spf = self.spf
                 self._kernel = Kernel(self.spec())
             return self._kernel
+
+    @property
+    def spf(self) -> SpfSource | None:
+        """What SPF is evaluated by, which a source of DNS may bring along."""
+        return getattr(self.dns, "spf", None)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -156,6 +181,8 @@ class Classifier:
             "postmasters": list(senders["postmasters"]),
             "tenants": [entry.spec() for entry in tenant.tenants] if tenant else [],
             "dns": None if self.dns is None else self.dns.table,
+            "spf": None if self.spf is None else self.spf.table,
+            "spf_excluded": excluded_prefixes(),
         }
 
     def domain_facts(self) -> DomainFacts:
@@ -182,6 +209,8 @@ class Classifier:
             while names:  # an answer may bring up another name, such as the organizational domain of an IDN
                 domains.fill(names)
                 names = domains.memo.asked()
+            if self._spf is not None:
+                domains.answer_spf(self._spf)
             verdicts: tuple[object, object] = self.kernel.classify(schema, array, domains.memo)
         return self._worded(*verdicts) if self.compare else verdicts
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from poolsift._native.core import DomainMemo, Kernel
+    from poolsift.classifier import SpfSource
 
 #: Bits of ``need`` in what the kernel asks.
 NEEDS_IDNA = 1
@@ -125,6 +126,21 @@ class DomainFacts:
             canonical = canonical_domain(text) if need & NEEDS_IDNA else text
             wanted = canonical is not None and need & NEEDS_ORGANIZATIONAL
             self.memo.fill(number, canonical, organizational_domain(canonical) if wanted and canonical else None)
+
+    def answer_spf(self, source: SpfSource) -> None:
+        """Fills the source's table until the batch whose names were answered lacks nothing there.
+
+        Raises RuntimeError for a source that leaves questions open.
+        """
+        epoch, asked = source.table.epoch, self.memo.spf_asked()
+        while asked:  # where no program can be made, outcomes are asked next
+            before = asked
+            source.answer(asked)
+            asked = self.memo.spf_asked()
+            if asked == before and epoch == source.table.epoch:
+                msg = f"the source of SPF left {len(asked)} questions open, the first: {asked[0]!r}"
+                raise RuntimeError(msg)
+            epoch = source.table.epoch
 
     @property
     def timeless_rows(self) -> int:

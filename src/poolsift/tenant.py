@@ -29,6 +29,8 @@ __all__ = [
 _MICROSOFT_SUFFIX: Final = ".onmicrosoft.com"
 _MAX_LIMIT: Final = 10_000  # Outbound spam policy: 0 to 10,000
 _WARNINGS_SHOWN: Final = 20
+#: The kernel's number for what is said of enhanced filtering (kernel.hpp, GatewayFiltering).
+_FILTERING: Final = {True: 0, False: 1, None: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class TenantEntry:
     def spec(self) -> dict[str, Any]:
         """The kernel's entry of this tenant."""
         gateways = [
-            (network.network_address.packed, network.prefixlen, gateway.enhanced_filtering is False)
+            (network.network_address.packed, network.prefixlen, _FILTERING[gateway.enhanced_filtering])
             for gateway in self.gateways
             for network in gateway.networks
         ]

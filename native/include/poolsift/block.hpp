@@ -24,6 +24,7 @@ struct Block {
   std::uint8_t kind[block_size], direction[block_size], status[block_size], spf[block_size], dmarc[block_size];
   std::uint8_t code[block_size];  ///< 0 not recorded, 1 no code of the block table, 2 + its index there
   std::uint8_t accepted[block_size], spam[block_size], forwarded[block_size], submitted[block_size], joined[block_size], trace[block_size];
+  std::uint8_t spf_evaluated[block_size] = {};  ///< see spf_stage.hpp; stays 0 where nothing is evaluated
   std::uint8_t sent[block_size];  ///< SentMark bits
   std::uint8_t observed[block_size], observed_from[block_size];  ///< no_value: nothing spoke
 };

@@ -10,6 +10,7 @@
 #include "poolsift/domain_stage.hpp"
 #include "poolsift/observation.hpp"
 #include "poolsift/record_batch.hpp"
+#include "poolsift/spf_stage.hpp"
 #include "poolsift/verdict_columns.hpp"
 
 namespace poolsift {
@@ -21,6 +22,9 @@ class Classifier {
 
   /// First pass. Afterwards memo().questions() are what Python must answer before classify().
   void read(const ArrowSchema& schema, const ArrowArray& array);
+  /// What the table of SPF lacks for the batch that was read last, once the memo's questions are answered; to be answered in the table and
+  /// asked for again until nothing is. What is still lacking in classify() is not evaluated.
+  std::vector<SpfQuestion> spf_questions();
   /// Second pass over the batch that was read last, whose memory must still be there.
   std::unique_ptr<VerdictColumns> classify();
 
@@ -44,6 +48,7 @@ class Classifier {
   const Kernel& kernel_;
   DomainMemo memo_;
   DomainStage stage_;
+  SpfStage spf_;
   PoolNameMemo pool_names_;
   Observer observer_;
   RecordBatch batch_;

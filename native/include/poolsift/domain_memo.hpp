@@ -87,6 +87,8 @@ class DomainMemo {
   std::size_t size() const noexcept { return names_.size() - first_name; }
   /// Forgets everything, so that a long run does not grow without bound.
   void clear();
+  /// How often it has forgotten: numbers of names from before mean something else.
+  std::uint32_t generation() const noexcept { return generation_; }
 
  private:
   static constexpr std::size_t near_size = 48;  ///< longest text that a name holds itself
@@ -118,6 +120,7 @@ class DomainMemo {
   std::vector<Name> names_;
   std::string arena_;  ///< longer texts
   std::unordered_map<NameId, std::uint8_t> needs_;
+  std::uint32_t generation_ = 0;
   bool aliased_ = false;
 };
 

@@ -12,6 +12,7 @@
 #include "poolsift/host_name.hpp"
 #include "poolsift/pool_name.hpp"
 #include "poolsift/prefix_table.hpp"
+#include "poolsift/spf_table.hpp"
 #include "poolsift/verdict.hpp"
 #include "poolsift/words.hpp"
 
@@ -37,9 +38,18 @@ struct BlockCode {
   std::uint8_t reason = no_reason;
 };
 
-/// What a tenant's file says. The value of a gateway prefix is 1 where enhanced filtering is off.
+/// What is said of enhanced filtering at a gateway; the value of a gateway's prefix.
+enum GatewayFiltering : std::uint32_t {
+  gateway_filtered,
+  gateway_unfiltered,
+  gateway_not_said,
+  gateway_newly_filtered,  ///< by an overlay: what was recorded of SPF was about the gateway and no longer counts
+};
+
+/// What a tenant's file says. The value of a gateway prefix is a GatewayFiltering.
 struct Tenant {
   bool known = false;  ///< false: no accepted set is known
+  bool newly_filtered = false;  ///< some gateway is
   bool learned = false;  ///< the set can say yes, never no
   DomainSet accepted;
   DomainSet own;  ///< organizational domains of accepted domains
@@ -68,6 +78,8 @@ struct KernelSpec {
   std::vector<Tenant> tenants;
   std::vector<std::string> tenant_ids;  ///< lower case, of the same index; empty: the tenant has no id
   const DnsTable* dns = nullptr;  ///< outlives the kernel; null: DNS is off
+  SpfTable* spf = nullptr;        ///< outlives the kernel; null: SPF is not evaluated
+  std::vector<PrefixEntry> spf_excluded;  ///< addresses SPF is never evaluated for
 };
 
 /// Which tenant a record belongs to.
@@ -102,6 +114,8 @@ class Kernel {
   const KernelSpec& spec() const noexcept { return spec_; }
   const PrefixTable& networks() const noexcept { return networks_; }
   const WordTable& block_codes() const noexcept { return block_codes_; }
+  /// Addresses that SPF is never evaluated for.
+  bool spf_excludes(const Address& address) const noexcept { return spf_excluded_.lookup(address, no_time) != PrefixTable::none; }
   const Tenant& tenant(std::uint16_t number) const noexcept { return spec_.tenants[number]; }
   bool dated() const noexcept { return spec_.timeline.size() > 1; }
 
@@ -134,6 +148,7 @@ class Kernel {
 
   KernelSpec spec_;
   PrefixTable networks_;
+  PrefixTable spf_excluded_;
   DomainSet special_use_;
   WordTable block_codes_;
   std::unordered_map<std::string, TenantAnswer> tenants_;

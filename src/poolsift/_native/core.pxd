@@ -21,13 +21,16 @@ from poolsift._native.arrow_c cimport (
 )
 from poolsift._native.nouns cimport (
     Bytes,
+    CAddress,
     CDomainSet,
     CHostNames,
     CPoolNames,
     CPrefixEntry,
     CPrefixTable,
+    CSpfTable,
     DnsTable as NativeDnsTable,
     FrozenDnsTable,
+    SpfTable as NativeSpfTable,
 )
 
 
@@ -52,6 +55,7 @@ cdef extern from "poolsift/kernel.hpp" namespace "poolsift" nogil:
         uint8_t reason
     cdef cppclass CTenant "poolsift::Tenant":
         CTenant()                               except +
+        cbool newly_filtered
         cbool learned
         CDomainSet accepted
         CDomainSet own
@@ -78,6 +82,8 @@ cdef extern from "poolsift/kernel.hpp" namespace "poolsift" nogil:
         vector[CTenant] tenants
         vector[string] tenant_ids
         FrozenDnsTable* dns
+        CSpfTable* spf
+        vector[CPrefixEntry] spf_excluded
     cdef cppclass CKernel "poolsift::Kernel":
         CKernel(CKernelSpec)                    except +
         const CKernelSpec& spec()               noexcept
@@ -115,10 +121,21 @@ cdef extern from "poolsift/observation.hpp" namespace "poolsift" nogil:
         int64_t count
 
 
+cdef extern from "poolsift/spf_stage.hpp" namespace "poolsift" nogil:
+    cdef cppclass CSpfQuestion "poolsift::SpfQuestion":
+        cbool outcome
+        uint8_t family
+        string name
+        CAddress client
+        string helo
+        string local
+
+
 cdef extern from "poolsift/classify.hpp" namespace "poolsift" nogil:
     cdef cppclass CClassifier "poolsift::Classifier":
         CClassifier(const CKernel&)             except +
         void read(const ArrowSchema&, const ArrowArray&)        except +
+        vector[CSpfQuestion] spf_questions()    except +
         unique_ptr[CVerdictColumns] classify()  except +
         CDomainMemo& memo()                     noexcept
         const CPoolNameMemo& pool_names()       noexcept
@@ -127,7 +144,8 @@ cdef extern from "poolsift/classify.hpp" namespace "poolsift" nogil:
 
 cdef class Kernel:
     cdef unique_ptr[CKernel] _kernel
-    cdef NativeDnsTable _dns              # owner of what the kernel points to
+    cdef NativeDnsTable _dns              # owners of what the kernel points to
+    cdef NativeSpfTable _spf
 
 
 cdef class DomainMemo:

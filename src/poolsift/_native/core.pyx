@@ -1,8 +1,10 @@
 # cython: language_level=3, freethreading_compatible=True, embedsignature=False
 """The kernel for Python: it takes a spec and batches of Arrow data, and gives verdict columns."""
 
+import ipaddress
 import os
 
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from cython.operator cimport dereference as deref
 from libc.stdint cimport (
@@ -45,6 +47,7 @@ from poolsift._native.nouns cimport (
 from poolsift._native.nouns import DnsTable  # snapshots are built from here too
 
 cdef size_t STATES = 1 << 16
+cdef uint32_t NEWLY_FILTERED = 3   # gateway_newly_filtered of kernel.hpp
 
 
 cdef void _prepare() except *:
@@ -108,8 +111,11 @@ cdef CTenant _tenant(dict entry) except *:
     for name in entry["own"]:
         raw = (<str?> name).encode()
         tenant.own.add(_view(raw), False)
-    for packed, length, filtering_off in entry["gateways"]:
-        gateways.push_back(_prefix(packed, length, None, None, 1 if filtering_off else 0))
+    for packed, length, filtering in entry["gateways"]:
+        if not 0 <= filtering <= NEWLY_FILTERED:
+            raise ValueError(f"gateway: found filtering {filtering}, expected 0 to {NEWLY_FILTERED}")
+        gateways.push_back(_prefix(packed, length, None, None, filtering))
+        tenant.newly_filtered = tenant.newly_filtered or filtering == NEWLY_FILTERED
     tenant.gateways = CPrefixTable(gateways)
     return tenant
 
@@ -171,6 +177,11 @@ cdef class Kernel:
         self._dns = spec["dns"]
         if self._dns is not None:
             native.dns = self._dns._table.get()
+        self._spf = spec.get("spf")
+        if self._spf is not None:
+            native.spf = self._spf._table.get()
+        for packed, length in spec.get("spf_excluded", ()):
+            native.spf_excluded.push_back(_prefix(packed, length, None, None, 0))
         self._kernel.reset(new CKernel(move(native)))
 
     def names(self, object schema not None, object array not None, DomainMemo memo not None):
@@ -229,6 +240,30 @@ cdef class DomainMemo:
         cdef vector[CQuestion] questions = self._classifier.get().memo().questions()
         cdef CQuestion one
         return [(one.id, one.text.decode("utf-8"), one.need) for one in questions]
+
+    def spf_asked(self):
+        """What the table of SPF lacks for the batch that names() read, once its names are answered; each question once.
+
+        ("program", name, family): the program of a domain for IPv4 or IPv6, or that it is uncompiled. ("outcome", name, client_ip, helo,
+        local): the result for one message of an uncompiled one. Answers go into the table and may bring up other questions; what is not
+        answered when the batch is classified is not evaluated. Raises ValueError while a name is not answered.
+        """
+        cdef vector[CSpfQuestion] questions
+        cdef CSpfQuestion one
+        cdef list asked = []
+        if self._array is None:
+            return asked
+        array_of(self._array)  # somebody may have moved it away since
+        with nogil:
+            questions = self._classifier.get().spf_questions()
+        for one in questions:
+            name = one.name.decode("ascii")
+            if one.outcome:
+                client = PyBytes_FromStringAndSize(<const char*> one.client.bytes.data(), <Py_ssize_t> one.client.size())
+                asked.append(("outcome", name, str(ipaddress.ip_address(client)), one.helo.decode("ascii"), one.local.decode("utf-8")))
+            else:
+                asked.append(("program", name, int(one.family)))
+        return asked
 
     def fill(self, uint32_t number, str canonical, str organizational):
         """Answers what names() asked about a name; None is "refused" for `canonical`, and "not asked" for either."""

@@ -106,6 +106,25 @@ cdef extern from "poolsift/domain_table.hpp" namespace "poolsift" nogil:
         size_t count()                          except +
 
 
+cdef extern from "poolsift/spf_table.hpp" namespace "poolsift" nogil:
+    cdef cppclass CSpfCounts "poolsift::SpfTable::Counts":
+        CSpfCounts()                            noexcept
+        size_t programs
+        size_t segments
+        size_t outcomes
+        size_t bytes
+        uint32_t epoch
+    cdef cppclass CSpfTable "poolsift::SpfTable":
+        CSpfTable(size_t)                       except +
+        void add(Bytes, unsigned, Bytes, Bytes) except +
+        void add_uncompiled(Bytes, unsigned, cbool)     except +
+        void add_outcome(Bytes, const CAddress&, Bytes, Bytes, uint8_t)         except +
+        void clear()                            except +
+        uint8_t look(Bytes, const CAddress&, Bytes, Bytes)                      except +
+        void look_many(const vector[Bytes]&, const vector[CAddress]&, uint8_t*) except +
+        CSpfCounts count()                      except +
+
+
 cdef extern from "poolsift/host_name.hpp" namespace "poolsift" nogil:
     cdef cppclass HostAnswer "poolsift::HostAnswer":
         HostAnswer()                            noexcept
@@ -144,7 +163,7 @@ ctypedef const CHostNames FrozenHostNames
 ctypedef const CPoolNames FrozenPoolNames
 
 
-# Each type owns its native table by a shared pointer, which the kernel may share; only a DnsTable that grows ever changes.
+# Each type owns its native table by a shared pointer, which the kernel may share; only a DnsTable that grows and an SpfTable ever change.
 
 cdef class PrefixTable:
     cdef shared_ptr[const CPrefixTable] _table
@@ -158,6 +177,11 @@ cdef class DnsTable:
     cdef shared_ptr[const CDnsTable] _table
     cdef shared_ptr[CDnsTable] _growing   # the same table where it grows, else empty
     cdef readonly Py_ssize_t left_out
+
+
+cdef class SpfTable:
+    cdef shared_ptr[CSpfTable] _table     # grows while kernels read it
+    cdef CSpfCounts _count(self) except *
 
 
 cdef class HostNames:

@@ -17,6 +17,8 @@ from libcpp.vector cimport vector
 KINDS = ("unusable", "null_path", "literal", "domain", "domain_needs_idna")
 STATUSES = ("unlisted", "absent", "present", "unknown", "invalid")
 
+cdef size_t SPF_BYTES = 512 << 20   # usual_bytes of spf_table.hpp
+
 cdef dict _STATUS_CODES = {word: code for code, word in enumerate(STATUSES) if code}
 cdef dict _RDTYPES = {"A": b"A"[0], "MX": b"M"[0], "AAAA": b"4"[0]}
 
@@ -342,6 +344,128 @@ cdef int64_t _offset(const unsigned char[::1] offsets, Py_ssize_t place, cbool w
         return number
     memcpy(&narrow, &offsets[4 * place], 4)
     return narrow
+
+
+cdef class SpfTable:
+    """Results of SPF by canonical domain and client address; it grows while kernels read it, and any thread may add.
+
+    A word is its number in the order of records.SPF_WORDS plus one; 0 says that SPF could not be evaluated. What was once said of a
+    domain stands. A kernel that finds more than `most_bytes` taken when it begins a batch clears the table, and asks anew.
+    """
+
+    def __cinit__(self, size_t most_bytes=SPF_BYTES):
+        self._table = make_shared[CSpfTable](most_bytes)
+
+    def add(self, object name not None, unsigned family, bytes starts not None, bytes words not None):
+        """Say the result for every client address of a family, 4 or 6: segment i begins at the packed address i of `starts`.
+
+        The first address is all zeros, the others ascend. Raises ValueError for anything else. Waits, without the GIL, for readers.
+        """
+        cdef bytes raw = _raw(name)
+        cdef Bytes name_view = _view(raw)
+        cdef Bytes starts_view = _view(starts)
+        cdef Bytes words_view = _view(words)
+        with nogil:
+            self._table.get().add(name_view, family, starts_view, words_view)
+
+    def add_uncompiled(self, object name not None, unsigned family, bint needs_local):
+        """Say that each message of this domain needs an outcome of its own, which may depend on its local part."""
+        cdef bytes raw = _raw(name)
+        cdef Bytes name_view = _view(raw)
+        with nogil:
+            self._table.get().add_uncompiled(name_view, family, needs_local)
+
+    def add_outcome(self, object name not None, object client_ip not None, object helo not None, object local not None, uint8_t word):
+        """Say the result for one message; `local` is empty unless it was asked with one, `helo` where none is recorded."""
+        cdef bytes name_raw = _raw(name)
+        cdef bytes helo_raw = _raw(helo)
+        cdef bytes local_raw = _raw(local)
+        cdef bytes address_raw = _raw(client_ip)
+        cdef CAddress client
+        if not c_parse_address(_view(address_raw), client):
+            raise ValueError(f"SPF outcome of {name!r}: found {client_ip!r}, expected an IP address")
+        cdef Bytes name_view = _view(name_raw)
+        cdef Bytes helo_view = _view(helo_raw)
+        cdef Bytes local_view = _view(local_raw)
+        with nogil:
+            self._table.get().add_outcome(name_view, client, helo_view, local_view, word)
+
+    def lookup(self, object name not None, object client_ip not None, object helo="", object local=""):
+        """The word of one message, or None where nothing is known."""
+        cdef bytes name_raw = _raw(name)
+        cdef bytes helo_raw = _raw(helo)
+        cdef bytes local_raw = _raw(local)
+        cdef bytes address_raw = _raw(client_ip)
+        cdef CAddress client
+        cdef uint8_t word
+        if not c_parse_address(_view(address_raw), client):
+            return None
+        cdef Bytes name_view = _view(name_raw)
+        cdef Bytes helo_view = _view(helo_raw)
+        cdef Bytes local_view = _view(local_raw)
+        with nogil:
+            word = self._table.get().look(name_view, client, helo_view, local_view)
+        return None if word == 255 else word
+
+    def lookup_many(self, list names not None, bytes addresses not None):
+        """A word for each name and packed address of 16 bytes (IPv4 as mapped); 0 where nothing is known. Programs alone are looked at."""
+        cdef list kept = list(names)   # nobody else can take a name away while it is looked at
+        cdef Py_ssize_t rows = len(kept)
+        cdef vector[Bytes] views
+        cdef vector[CAddress] clients
+        cdef const char* packed = <const char*> addresses
+        cdef const char* text
+        cdef Py_ssize_t size = 0
+        cdef Py_ssize_t row
+        if len(addresses) != 16 * rows:
+            raise ValueError(f"found {len(addresses)} bytes of addresses, expected 16 for each of {rows} names")
+        for name in kept:
+            text = PyUnicode_AsUTF8AndSize(name, &size)
+            views.push_back(Bytes(text, <size_t> size))
+        cdef bytes words = PyBytes_FromStringAndSize(NULL, rows)
+        cdef uint8_t* out = <uint8_t*> <char*> words
+        with nogil:
+            clients.resize(<size_t> rows)
+            for row in range(rows):
+                c_address_from_packed(Bytes(packed + 16 * row, 16), clients[row])
+            self._table.get().look_many(views, clients, out)
+        return words
+
+    def clear(self):
+        """Forget everything; kernels ask anew."""
+        with nogil:
+            self._table.get().clear()
+
+    cdef CSpfCounts _count(self) except *:
+        cdef CSpfCounts counts
+        with nogil:
+            counts = self._table.get().count()
+        return counts
+
+    @property
+    def programs(self):
+        """Distinct programs."""
+        return self._count().programs
+
+    @property
+    def segments(self):
+        """Address segments of all programs."""
+        return self._count().segments
+
+    @property
+    def outcomes(self):
+        """Messages with an outcome of their own."""
+        return self._count().outcomes
+
+    @property
+    def bytes(self):
+        """Memory taken."""
+        return self._count().bytes
+
+    @property
+    def epoch(self):
+        """How often it was cleared."""
+        return self._count().epoch
 
 
 cdef class HostNames:
