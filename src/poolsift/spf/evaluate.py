@@ -14,30 +14,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import spf
 
-from poolsift.dns.answers import Answer, AnswerStatus, Question, Reason
-from poolsift.dns.judge import MAX_RECORDS
-from poolsift.dns.names import unaskable
-from poolsift.domain_facts import canonical_domain
+from poolsift.spf.query import FAULTS, MOST_QUESTIONS, MOST_RECORD, MOST_TERM, KnownQuery, Missing, checked_domain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from poolsift.dns.answers import Resolver
+    from poolsift.dns.answers import Answer, Question, Resolver
+
+__all__ = ["BUDGET", "MOST_QUESTIONS", "MOST_RECORD", "MOST_TERM", "SpfOutcome", "SpfResult", "evaluate", "evaluation"]
 
 #: Seconds for one evaluation, its queries included (RFC 7208 section 4.6.4: at least 20).
 BUDGET: Final = 20.0
-#: The record, then ten terms of which each asks one question and for at most ten hosts (RFC 7208 section 4.6.4).
-MOST_QUESTIONS: Final = 1 + 10 * 11
-#: Characters of a record, and of one of its terms. A name ends at 253; beyond these, pyspf's patterns take a time that
-#: grows with the square of the length, and the domain owner decides how long we compute.
-MOST_RECORD: Final = 16_384
-MOST_TERM: Final = 512
 
 _MOST_REASON: Final = 200
 #: Stands for a HELO name that nobody recorded; one label without any delimiter, so that every macro keeps it whole.
 _NO_HELO: Final = "helothatwasnotrecorded"
-#: Types of which one record more or less may change the result.
-_COUNTED: Final = frozenset({"A", "AAAA"})
 
 
 class SpfResult(StrEnum):
@@ -77,35 +68,58 @@ async def evaluate(
     budget: float = BUDGET,
     clock: Callable[[], float] | None = None,
 ) -> SpfOutcome:
-    """check_host() of RFC 7208 for the domain of MAIL FROM, or for ``helo`` where the reverse-path is null.
+    """The outcome of ``evaluation`` over a resolver.
 
     ``budget`` is in seconds of ``clock``, by default the running loop's. Whatever the inputs, records or answers are,
-    the outcome says it; nothing is raised. A client address that cannot be read, a timeout, an answer that is unknown
+    the outcome says it; nothing is raised. A timeout gives ``temperror``.
+    """
+    clock = clock or asyncio.get_running_loop().time
+    deadline = clock() + budget
+    steps = evaluation(client_ip, mail_from_domain, helo, mail_from_local=mail_from_local)
+    try:
+        questions = next(steps)
+        while True:
+            try:
+                answers = await _resolved(resolver, questions, deadline - clock())
+            except TimeoutError:
+                questions = steps.throw(TimeoutError(f"no result within {budget:g} s"))
+            else:
+                questions = steps.send(answers)
+    except StopIteration as end:
+        outcome: SpfOutcome = end.value
+        return outcome
+
+
+def evaluation(
+    client_ip: str, mail_from_domain: str | None, helo: str | None, *, mail_from_local: str = "postmaster"
+) -> Generator[list[Question], list[Answer], SpfOutcome]:
+    """check_host() of RFC 7208 for the domain of MAIL FROM, or for ``helo`` where the reverse-path is null.
+
+    Yields the questions that are needed next, is sent one answer a question in their order, and returns the outcome;
+    whoever has no time left throws TimeoutError in. A client address that cannot be read, an answer that is unknown
     or incomplete, or a ``%{h}`` without a recorded HELO name give ``temperror``, also where section 5.5 would let
     ``ptr`` go on without the answer: what is not known must not become ``fail``.
     """
     address = _plain_address(client_ip)
     if address is None:
         return SpfOutcome(SpfResult.TEMPERROR, _printable(f"client address not understood: {client_ip!r}"))
-    domain = _checked_domain(mail_from_domain or helo or "")
+    domain = checked_domain(mail_from_domain or helo or "")
     if domain is None:
         return SpfOutcome(SpfResult.NONE, _printable(f"not a domain name: {mail_from_domain or helo!r}"))
     local = mail_from_local if mail_from_domain else "postmaster"  # RFC 7208 section 2.4
-    clock = clock or asyncio.get_running_loop().time
-    deadline = clock() + budget
     known: dict[Question, Answer] = {}
     while True:
         query = _Query(address, local, domain, helo, known)
         try:
             return query.outcome()
-        except _Missing as missing:
+        except Missing as missing:
             questions = missing.questions
         if len(known) + len(questions) > MOST_QUESTIONS:
             return query.ended(SpfResult.PERMERROR, f"more than {MOST_QUESTIONS} questions")
         try:
-            answers = await _resolved(resolver, questions, deadline - clock())
-        except TimeoutError:
-            return query.ended(SpfResult.TEMPERROR, f"timeout: no result within {budget:g} s")
+            answers = yield list(questions)
+        except TimeoutError as late:
+            return query.ended(SpfResult.TEMPERROR, f"timeout: {late}")
         known.update(zip(questions, answers, strict=True))
 
 
@@ -117,32 +131,22 @@ async def _resolved(resolver: Resolver, questions: Sequence[Question], seconds: 
         return await resolver.resolve(questions)
 
 
-class _Missing(Exception):  # noqa: N818 - no error: what pyspf needs next
-    """Leaves pyspf, which lets everything but its own exceptions through."""
-
-    def __init__(self, questions: tuple[Question, ...]) -> None:
-        super().__init__(questions)
-        self.questions = questions
-
-
-class _Query(spf.query):  # type: ignore[misc]
-    """One run of pyspf over known answers. Every question of pyspf goes through ``dns``, which opens no socket."""
+class _Query(KnownQuery):
+    """One run of pyspf for one message."""
 
     def __init__(
         self, address: str, local: str, domain: str, helo: str | None, known: Mapping[Question, Answer]
     ) -> None:
-        super().__init__(i=address, s=f"x@{domain}", h=(helo or _NO_HELO).removesuffix("."), querytime=0)
+        super().__init__(address, domain, (helo or _NO_HELO).removesuffix("."), known)
         # Set afterwards, for pyspf splits a quoted local part at its first "@".
         self.l, self.s = local, f"{local}@{domain}"
-        self._known = known
         self._lacks_helo = not helo
 
     def outcome(self) -> SpfOutcome:
-        """What the records say. Raises _Missing while an answer is lacking."""
+        """What the records say. Raises Missing while an answer is lacking."""
         try:
             word, _, text = self.check()
-        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # A fault of pyspf says nothing about the domain, and one domain must not end a run over a million.
+        except FAULTS as error:
             return self.ended(SpfResult.TEMPERROR, f"pyspf failed: {error!r}")
         result = SpfResult(word)
         if result in {SpfResult.PERMERROR, SpfResult.TEMPERROR}:
@@ -155,88 +159,11 @@ class _Query(spf.query):  # type: ignore[misc]
         """The outcome with this run's counts."""
         return SpfOutcome(result, _printable(reason), self.lookups, self.void_lookups, len(self._known))
 
-    def get_explanation(self, spec: str) -> None:
-        """The text behind ``exp=`` changes no result and is not asked for."""
-
-    def dns(self, name: str, qtype: str, **_: object) -> list[Any]:
-        """The records in pyspf's form; an empty answer counts as void (RFC 7208 section 4.6.4).
-
-        Names that the DNS cannot carry match nothing and are not counted (section 4.3; RFC 8616 section 4).
-        """
-        question = _question(name, qtype)
-        if question is None:
-            return []
+    def records(self, question: Question) -> list[Any]:
+        """As its parent; a name made from a HELO name that nobody recorded is not known."""
         if self._lacks_helo and _NO_HELO in question.name:
             raise spf.TempError("%{h} is needed and no HELO name was recorded")
-        records = self._records(question)
-        if not records:
-            self.void_lookups += 1
-            if self.void_lookups > spf.MAX_VOID_LOOKUPS:
-                raise spf.PermError(f"Void lookup limit of {spf.MAX_VOID_LOOKUPS} exceeded")
-        elif qtype == "MX" and len(records) <= spf.MAX_MX:
-            self._need_addresses(host for _, host in records)
-        elif qtype == "PTR":
-            self._need_addresses(records[: spf.MAX_PTR])
-        return records
-
-    def _records(self, question: Question) -> list[Any]:
-        answer = self._known.get(question)
-        if answer is None:
-            raise _Missing((question,))
-        doubt = _doubt(question, answer)
-        if doubt is not None:
-            raise spf.TempError(f"{question.rdtype} of {question.name}: {doubt}")
-        if question.rdtype == "TXT":
-            _check_lengths(answer.rdata)
-        return [_in_pyspf_form(question.rdtype, text) for text in answer.rdata]
-
-    def _need_addresses(self, hosts: Iterable[str]) -> None:
-        """Ask for the addresses of all these hosts at once; pyspf would come for each of them."""
-        wanted = dict.fromkeys(_question(host, self.A) for host in hosts)
-        missing = tuple(question for question in wanted if question and question not in self._known)
-        if missing:
-            raise _Missing(missing)
-
-
-def _doubt(question: Question, answer: Answer) -> str | None:
-    """Why an answer cannot be counted on; None for records that are all there, and for there being none."""
-    if answer.status is AnswerStatus.UNKNOWN:
-        return answer.reason or "unknown"
-    if answer.status is AnswerStatus.INVALID and answer.reason == Reason.SYNTAX:
-        return "a name that is not asked"  # such as macros make: the DNS may well have it
-    if answer.status is AnswerStatus.PRESENT and not answer.rdata:
-        return "the records are not listed"
-    if question.rdtype in _COUNTED and len(answer.rdata) >= MAX_RECORDS:
-        return f"of {MAX_RECORDS} records and more the rest is not kept"
-    return None
-
-
-def _check_lengths(texts: Iterable[str]) -> None:
-    """Raise pyspf's PermError for a record that is too long to be worked through."""
-    for text in texts:
-        if text[:7].lower() == "v=spf1 ":
-            if len(text) > MOST_RECORD:
-                raise spf.PermError(f"SPF record of {len(text)} characters, at most {MOST_RECORD} are read")
-            longest = max(map(len, text.split(" ")))
-            if longest > MOST_TERM:
-                raise spf.PermError(f"term of {longest} characters, at most {MOST_TERM} are read")
-
-
-def _in_pyspf_form(rdtype: str, text: str) -> Any:
-    if rdtype == "MX":
-        preference, _, host = text.partition(" ")
-        return int(preference), host
-    # Only ASCII records are evaluated; which bytes stand for other characters is all the same.
-    return (text.encode("utf-8", "surrogatepass"),) if rdtype == "TXT" else text
-
-
-def _question(name: str, rdtype: str) -> Question | None:
-    """The question for a name that macros may have made; None where the DNS cannot carry the name."""
-    name = name.lower().removesuffix(".")
-    while len(name) > 253 and "." in name:
-        name = name.partition(".")[2]  # RFC 7208 section 7.3
-    carried = name.isascii() and all(0 < len(label) < 64 for label in name.split("."))
-    return Question(name, rdtype) if carried else None
+        return super().records(question)
 
 
 def _plain_address(text: str) -> str | None:
@@ -246,14 +173,6 @@ def _plain_address(text: str) -> str | None:
     except ValueError:
         return None
     return None if "%" in text else str(address)
-
-
-def _checked_domain(text: str) -> str | None:
-    """The canonical form, or None for what is no domain name of several labels (RFC 7208 section 4.3)."""
-    domain = canonical_domain(text)
-    if domain is None or unaskable(domain) in {Reason.SYNTAX, Reason.LITERAL, Reason.SINGLE_LABEL}:
-        return None
-    return domain
 
 
 def _printable(text: str) -> str:
