@@ -13,7 +13,7 @@ from poolsift.engines.name_rows import NAMES, OTHER_KIND, TUPLE_COLUMNS, TUPLES,
 from poolsift.errors import InputError, LimitError, RejectLimitError
 from poolsift.readers.inputs import expand_inputs
 from poolsift.readers.rejects import FileReport, RejectCode
-from poolsift.spf_inputs import plain_address
+from poolsift.spf_inputs import effective_address
 from poolsift.writers.publish import MANIFEST, REJECTS
 
 if TYPE_CHECKING:
@@ -160,14 +160,14 @@ def _spf_tuple(name: str, row: NameRow, report: FileReport) -> SpfTuple | None:
     """The tuple of a row; None, and the row rejected, where its parts are none."""
     assert row.spf is not None
     client_ip, helo = row.spf
-    address = plain_address(client_ip) if isinstance(client_ip, str) else None
+    address = effective_address(None, client_ip, None) if isinstance(client_ip, str) else None
     if address is None:
         _refuse(report, row, TUPLE_COLUMNS[0], RejectCode.TYPE, client_ip, "an IP address")
         return None
     if not isinstance(helo, str | None):
         _refuse(report, row, TUPLE_COLUMNS[1], RejectCode.TYPE, helo, "a name or null")
         return None
-    return SpfTuple(name, str(address), helo or "")
+    return SpfTuple(name, address, helo or "")
 
 
 def _refuse(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 
 from poolsift.engines.name_inputs import SpfTuple
 from poolsift.engines.scratch import ScratchFile
@@ -32,7 +32,7 @@ class Tree(NamedTuple):
     """The record tree of one domain for the addresses of one family."""
 
     name: str
-    family: int
+    family: Literal[4, 6]
 
 
 class SpfTrees:

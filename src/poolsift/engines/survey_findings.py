@@ -5,6 +5,7 @@ Works on whole columns; Python sees the distinct values of a batch only.
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 from poolsift.dns.names import unaskable
 from poolsift.domain_facts import canonical_domain
 from poolsift.evidence import FACTS, Fact, Known
-from poolsift.spf_inputs import effective_address
+from poolsift.spf_inputs import effective_address, is_excluded
 
 if TYPE_CHECKING:
     from poolsift.tenant import Tenant, TenantEntry
@@ -26,6 +27,7 @@ SPF: Final = "spf"
 #: Distinct values remembered per function; beyond, memory matters more than time.
 _MEMO_VALUES: Final = 1 << 16
 _MAX_NAME: Final = 254
+_BROADCAST: Final = ipaddress.IPv4Address("255.255.255.255")
 
 
 class Finding(NamedTuple):
@@ -95,7 +97,7 @@ def spf_tuple(
 
     ``name``: the domain of MAIL FROM, None where the reverse-path is null: then the HELO name stands in (section 2.4).
     """
-    address, reason = effective_address(client_ip, source_ip, entry)
+    address, reason = _address(client_ip, source_ip, entry)
     if reason is not None:
         return reason
     said = _canonical_helo(helo) if helo else ""
@@ -103,6 +105,32 @@ def spf_tuple(
     if not asked:
         return "helo_not_recorded"
     return _unaskable(asked) or Finding(SPF, asked, address, said)
+
+
+def _address(client_ip: str | None, source_ip: str | None, entry: TenantEntry | None) -> tuple[str, str | None]:
+    """The address that SPF is about in canonical form, and why it says nothing about it (None: it does)."""
+    address = effective_address(entry, client_ip, source_ip)
+    if address is not None:
+        return address, _why_excluded(address)
+    behind_gateway = effective_address(None, client_ip, None) is not None
+    column, text = ("source_ip", source_ip) if behind_gateway else ("client_ip", client_ip)
+    return "", f"{column}_unusable" if text else f"{column}_not_recorded"
+
+
+@lru_cache(maxsize=_MEMO_VALUES)
+def _why_excluded(text: str) -> str | None:
+    if not is_excluded(text):
+        return None
+    address = ipaddress.ip_address(text)
+    kinds = {
+        "loopback": address.is_loopback,
+        "link_local": address.is_link_local,
+        "unspecified": address.is_unspecified,
+        "multicast": address.is_multicast,
+        "broadcast": address == _BROADCAST,
+        "private": address.is_private,
+    }
+    return next((kind for kind, applies in kinds.items() if applies), "microsoft")
 
 
 @lru_cache(maxsize=_MEMO_VALUES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from poolsift._native.nouns import DnsTable
 from poolsift.records import SPF_WORDS
@@ -30,7 +30,7 @@ class ProgramAsked(NamedTuple):
     """The results of one domain for every client address of a family are wanted."""
 
     name: str
-    family: int
+    family: Literal[4, 6]
 
 
 class OutcomeAsked(NamedTuple):
@@ -73,16 +73,16 @@ class SpfResults:
 
     def add_program(self, name: str, family: int, compiled: Program | NotCompiled) -> None:
         """A compiled record tree, or why every message needs an evaluation of its own."""
+        from poolsift.spf.compile import NotCompiled
+
         self._domains.add(name)
-        reason: str | None = getattr(compiled, "reason", None)
-        if reason is None:
-            size = SIZES[family]
-            starts = b"".join(start.to_bytes(size) for start in compiled.starts)
+        if isinstance(compiled, NotCompiled):
+            self._by_message.add(name)
+            self._reasons.setdefault(compiled.reason, _Names()).add(name)
+            self.table.add_uncompiled(name, family, compiled.needs_local)
+        else:
+            starts = b"".join(start.to_bytes(SIZES[family]) for start in compiled.starts)
             self.table.add(name, family, starts, compiled.words)
-            return
-        self._by_message.add(name)
-        self._reasons.setdefault(reason, _Names()).add(name)
-        self.table.add_uncompiled(name, family, compiled.needs_local)
 
     def add_outcome(self, asked: OutcomeAsked, outcome: SpfOutcome | None) -> None:
         """The result for one message; None where it could not be evaluated."""

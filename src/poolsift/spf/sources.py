@@ -87,8 +87,8 @@ def evaluation_of(asked: OutcomeAsked) -> Generator[list[Question], list[Answer]
     """The whole evaluation for one message."""
     from poolsift.spf.evaluate import evaluation
 
-    named = {"mail_from_local": asked.local} if asked.local else {}
-    return evaluation(asked.client_ip, asked.name, asked.helo or None, **named)
+    local = asked.local or "postmaster"  # RFC 7208 section 2.4
+    return evaluation(asked.client_ip, asked.name, asked.helo or None, mail_from_local=local)
 
 
 def new_table() -> SpfTable:
