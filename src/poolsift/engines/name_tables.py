@@ -91,7 +91,7 @@ def _rows(
         names = _texts(batch, name, source)
         report.rows += batch.num_rows
         bad = {first + index for index in names.bad}
-        for row in _of_kinds(batch, names.column.to_pylist(), first, kinds, source, report):
+        for row in _of_kinds(batch, names.column.to_pylist(), first, kinds, source, report, schema.names):
             if row.row in bad:
                 report.reject(row=row.row, field=name, code=names.code, message=names.message)
             else:
@@ -101,14 +101,20 @@ def _rows(
 
 
 def _of_kinds(
-    batch: pa.RecordBatch, values: list[Any], first: int, kinds: Sequence[str], source: Source, report: FileReport
+    batch: pa.RecordBatch,
+    values: list[Any],
+    first: int,
+    kinds: Sequence[str],
+    source: Source,
+    report: FileReport,
+    columns: Sequence[str],
 ) -> Iterator[NameRow]:
-    """The rows of the kinds that are due; the others are counted."""
+    """The rows of the kinds that are due; the others are counted. ``columns`` are all that the file has."""
     kind = kind_column(batch.schema.names)
     said = [NAMES] * len(values) if kind is None else _texts(batch, kind, source).column.to_pylist()
     parts: list[tuple[object, object]] = []
     if TUPLES in kinds and TUPLES in said:
-        client_ip, helo = (_texts(batch, one, source).column for one in tuple_columns(batch.schema.names, source.name))
+        client_ip, helo = (_texts(batch, one, source).column for one in tuple_columns(columns, source.name))
         parts = list(zip(client_ip.to_pylist(), helo.to_pylist(), strict=True))
     for place, (value, word) in enumerate(zip(values, said, strict=True)):
         if word not in kinds:
