@@ -9,7 +9,7 @@ import spf
 from poolsift.dns.adapters import DictResolver
 from poolsift.dns.answers import Answer, AnswerStatus, Question, Reason, unknown
 from poolsift.dns.judge import MAX_RECORDS
-from poolsift.spf.evaluate import SpfOutcome, SpfResult, evaluate
+from poolsift.spf.evaluate import SpfOutcome, SpfResult, evaluate, evaluation
 from tests.spf.zone import NOTHING, BatchedResolver, ask, zone
 
 ONE = {"example.com": "v=spf1 ip4:192.0.2.1 -all"}
@@ -238,6 +238,30 @@ class TestWhatIsAsked:
             return await asyncio.gather(task, return_exceptions=True)
 
         assert isinstance(asyncio.run(cancelled())[0], asyncio.CancelledError)
+
+
+class TestQuestionGenerator:
+    """Whoever has answers drives the evaluation; nothing in it waits."""
+
+    def test_it_asks_in_steps_and_ends_with_the_outcome(self):
+        """One list of questions after the other, one answer each."""
+        asking = evaluation("192.0.2.1", "example.com", None)
+
+        assert next(asking) == [Question("example.com", "TXT")]
+        assert asking.send([Answer(AnswerStatus.PRESENT, ("v=spf1 a -all",))]) == [Question("example.com", "A")]
+        with pytest.raises(StopIteration) as end:
+            asking.send([Answer(AnswerStatus.PRESENT, ("192.0.2.1",))])
+        assert end.value.value == SpfOutcome(SpfResult.PASS, "a", lookups=1, voids=0, queries=2)
+
+    def test_no_time_left_is_thrown_in(self):
+        """The outcome is unknown, with the counts so far."""
+        asking = evaluation("192.0.2.1", "example.com", None)
+        next(asking)
+        asking.send([Answer(AnswerStatus.PRESENT, ("v=spf1 a -all",))])
+        with pytest.raises(StopIteration) as end:
+            asking.throw(TimeoutError("no result within 5 s"))
+
+        assert end.value.value == SpfOutcome(SpfResult.TEMPERROR, "timeout: no result within 5 s", lookups=1, queries=1)
 
 
 class TestNothingIsShared:

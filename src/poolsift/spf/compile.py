@@ -67,5 +67,6 @@ class Compiler:
         except TooLarge:
             return NotCompiled("size", needs_local=True)
         if branch.reason is not None:
-            return NotCompiled(branch.reason, branch.needs_local)
+            # An error of the DNS may have hidden what is there when the messages are evaluated.
+            return NotCompiled(branch.reason, branch.needs_local or not branch.certain)
         return Program(*branch.segments.changed(WORDS))

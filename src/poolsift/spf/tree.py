@@ -8,37 +8,24 @@ that are left by the address with the fewest of them; loops end there by themsel
 from __future__ import annotations
 
 from itertools import groupby, takewhile
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import spf
 
+from poolsift.spf.asking import Answers
 from poolsift.spf.branches import Branch
 from poolsift.spf.mechanisms import listed, looked_up
-from poolsift.spf.query import FAULTS, MOST_QUESTIONS, KnownQuery, Missing, as_question
-from poolsift.spf.record import (
-    NEUTRAL,
-    NONE,
-    PERMERROR,
-    SOME_CLIENT,
-    TEMPERROR,
-    PerMessageName,
-    Record,
-    Term,
-    take_apart,
-)
+from poolsift.spf.query import as_question
+from poolsift.spf.record import NEUTRAL, NONE, PERMERROR, TEMPERROR, PerMessageName, Record, Term, take_apart
 from poolsift.spf.segments import Segments, TooLarge, everywhere
 from poolsift.spf.step import UNDECIDED, included, step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
-    from typing import TypeAlias, TypeVar
+    from collections.abc import Iterable, Iterator
 
-    from poolsift.dns.answers import Answer, Question
+    from poolsift.dns.answers import Question
+    from poolsift.spf.asking import Asking
     from poolsift.spf.branches import Branches
-
-    T = TypeVar("T")
-    #: Yields questions, is sent one answer a question in their order, returns what follows from them.
-    Asking: TypeAlias = Generator[list[Question], list[Answer], T]
 
 #: Characters that are read and segments that are put together for one tree: about two seconds' work.
 MOST_WORK: Final = 1 << 20
@@ -56,9 +43,7 @@ class Tree:
         self._origin = origin
         self._family = family
         self._branches = branches
-        self._uncertain: dict[str, Branch] = {}
-        self._known: dict[Question, Answer] = {}
-        self._query = KnownQuery(SOME_CLIENT[family], origin, origin, self._known)
+        self._answers = Answers(origin, family)
         self._work = 0
 
     def branch(self, name: str, left: int) -> Asking[Branch]:
@@ -66,7 +51,7 @@ class Tree:
         made = self._remembered(name, left)
         if made is not None:
             return made
-        text, error, _ = yield from self._found(lambda query: query.dns_spf(name))
+        text, error = yield from self._answers.record(name)
         if error is not None:
             made = Branch(everywhere(step(error)), certain=error != TEMPERROR)
         elif text is None:
@@ -77,13 +62,11 @@ class Tree:
             made = yield from _Walk(self, record, left).branch()
         if made.certain:
             self._branches.add(self._family, name, self._origin, made)
-        else:
-            self._uncertain[name] = made
         return made
 
     def term(self, term: Term) -> Asking[tuple[Segments, bool]]:
         """What ``a``, ``mx`` or ``exists`` comes to, and whether the answers were certain."""
-        addresses, error, voids = yield from self._found(lambda query: _addresses(query, term))
+        addresses, error, voids = yield from self._answers.addresses(term)
         if error is not None:
             return everywhere(step(error, 1, voids)), error != TEMPERROR
         if term.mechanism == "exists":
@@ -106,13 +89,8 @@ class Tree:
 
     def foresee(self, terms: Iterable[Term], left: int) -> Asking[None]:
         """Ask at once for what these terms, each of which counts as a look-up, are going to ask for one by one."""
-        wanted: dict[Question, None] = {}
-        for term, still_left in zip(terms, range(left, 0, -1), strict=False):
-            question = self._question(term, still_left - 1)
-            if question is not None and question not in self._known:
-                wanted[question] = None
-        if wanted and len(self._known) + len(wanted) <= MOST_QUESTIONS:
-            yield from self._ask(tuple(wanted))
+        counted = zip(terms, range(left, 0, -1), strict=False)
+        yield from self._answers.foresee([self._question(term, still_left - 1) for term, still_left in counted])
 
     def _question(self, term: Term, left: int) -> Question | None:
         """The first question of a term, if that is known and one is needed."""
@@ -121,40 +99,10 @@ class Tree:
             return None
         if mechanism == "include":
             return as_question(name, "TXT") if self._remembered(name, left) is None else None
-        return as_question(name, {"a": self._query.A, "mx": "MX", "exists": "A"}[mechanism])
+        return as_question(name, {"a": self._answers.address_type, "mx": "MX", "exists": "A"}[mechanism])
 
     def _remembered(self, name: str, left: int) -> Branch | None:
-        made = self._uncertain.get(name)
-        if made is not None and made.lookups >= left:
-            return made
         return self._branches.get(self._family, name, self._origin, left)
-
-    def _found(self, call: Callable[[KnownQuery], Any]) -> Asking[tuple[Any, int | None, int]]:
-        """What pyspf finds, the word of the error with which it ends instead, and the void look-ups on the way."""
-        while True:
-            self._query.void_lookups = 0
-            try:
-                return call(self._query), None, self._query.void_lookups
-            except Missing as missing:
-                questions = missing.questions
-            except spf.PermError:
-                return None, PERMERROR, 0
-            except (spf.TempError, *FAULTS):
-                return None, TEMPERROR, self._query.void_lookups
-            yield from self._ask(questions)
-
-    def _ask(self, questions: tuple[Question, ...]) -> Asking[None]:
-        if len(self._known) + len(questions) > MOST_QUESTIONS:
-            raise TooLarge
-        answers = yield list(questions)
-        self._known.update(zip(questions, answers, strict=True))
-
-
-def _addresses(query: KnownQuery, term: Term) -> Any:
-    """The addresses that pyspf compares the client with."""
-    if term.mechanism == "mx":
-        return query.dns_mx(term.target)
-    return query.dns_a(term.target, "A" if term.mechanism == "exists" else query.A)
 
 
 class _Walk:
