@@ -165,10 +165,10 @@ void SpfTable::forget() {
     ++epoch_;
     segments_ = 0;
     names_.clear();
-    statements_ = {};
+    decltype(statements_)().swap(statements_);   // assigning `{}` would keep the memory
     programs_.clear();
     outcomes_.clear();
-    outcome_words_ = {};
+    decltype(outcome_words_)().swap(outcome_words_);
 }
 
 std::size_t SpfTable::bytes() const noexcept {
@@ -205,7 +205,10 @@ std::uint8_t SpfTable::outcome(Bytes name, const Address& client, Bytes helo, By
 void SpfTable::prefetch(std::uint32_t statement) const noexcept {
     if (statement < first_program) return;
     const Bytes program = programs_.text(statement - first_program);
-    __builtin_prefetch(program.data() + program.size() / 2);
+    const char* const middle = program.data() + program.size() / 2;
+    __builtin_prefetch(middle);
+    __builtin_prefetch(middle - program.size() / 4);
+    __builtin_prefetch(program.data() + program.size() - 1);   // the words
 }
 
 std::uint8_t SpfTable::look(Bytes name, const Address& client, Bytes helo, Bytes local) const {
@@ -218,25 +221,37 @@ std::uint8_t SpfTable::look(Bytes name, const Address& client, Bytes helo, Bytes
 }
 
 void SpfTable::look_many(const std::vector<Bytes>& names, const std::vector<Address>& clients, std::uint8_t* words) const {
-    constexpr std::size_t ahead = 32;   // as many places of memory are fetched at once
-    std::array<std::uint64_t, ahead> hashes;
-    std::array<std::uint32_t, ahead> known;
+    constexpr std::size_t most = 64;   // as many places of memory are fetched at once
     const auto held = reading();
-    for (std::size_t first = 0; first < names.size(); first += ahead) {
-        const std::size_t count = std::min(ahead, names.size() - first);
-        for (std::size_t i = 0; i < count; ++i) {
-            hashes[i] = names_.hash(names[first + i]);
-            names_.prefetch(hashes[i]);
-        }
-        for (std::size_t i = 0; i < count; ++i) {
-            const std::uint32_t number = names_.find(names[first + i], hashes[i]);
-            known[i] = number == TextIndex::none ? std::uint32_t{nothing} : statements_[number][clients[first + i].family == 6];
-            prefetch(known[i]);
-        }
-        for (std::size_t i = 0; i < count; ++i) {
-            words[first + i] = known[i] < first_program ? std::uint8_t{0} : word(known[i], clients[first + i]);
-        }
+    for (std::size_t first = 0; first < names.size(); first += most) {
+        const std::size_t count = std::min(most, names.size() - first);
+        look_some({names.data() + first, count}, clients.data() + first, words + first);
     }
+}
+
+/// Each line fetches for all of them what the next one reads.
+void SpfTable::look_some(std::span<const Bytes> names, const Address* clients, std::uint8_t* words) const {
+    std::array<std::uint64_t, 64> hashes;
+    std::array<std::uint32_t, 64> numbers;
+    std::array<std::uint32_t, 64> known{};
+    const auto each = [&](auto&& step) {
+        for (std::size_t i = 0; i < names.size(); ++i) step(i);
+    };
+    const auto each_found = [&](auto&& step) {
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            if (numbers[i] != TextIndex::none) step(i);
+        }
+    };
+    each([&](std::size_t i) { names_.prefetch(hashes[i] = names_.hash(names[i])); });
+    each([&](std::size_t i) { numbers[i] = names_.guess(hashes[i]); });
+    each_found([&](std::size_t i) { names_.prefetch_place(numbers[i]); });
+    each_found([&](std::size_t i) { names_.prefetch_text(numbers[i]); });
+    each_found([&](std::size_t i) { __builtin_prefetch(&statements_[numbers[i]]); });
+    each_found([&](std::size_t i) { numbers[i] = names_.find(names[i], hashes[i]); });
+    each_found([&](std::size_t i) { known[i] = statements_[numbers[i]][clients[i].family == 6]; });
+    each([&](std::size_t i) { if (known[i] >= first_program) programs_.prefetch_place(known[i] - first_program); });
+    each([&](std::size_t i) { prefetch(known[i]); });
+    each([&](std::size_t i) { words[i] = known[i] < first_program ? std::uint8_t{0} : word(known[i], clients[i]); });
 }
 
 SpfTable::Counts SpfTable::count() const {

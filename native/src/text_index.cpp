@@ -31,6 +31,15 @@ std::uint32_t TextIndex::find(Bytes text, std::uint64_t hash) const noexcept {
     return slot == 0 ? none : static_cast<std::uint32_t>((slot & number_mask) - 1);
 }
 
+/// The first string whose tag is right.
+std::uint32_t TextIndex::guess(std::uint64_t hash) const noexcept {
+    if (slots_.empty()) return none;
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t at = hash & mask;
+    while (slots_[at] != 0 && ((slots_[at] ^ hash) & ~number_mask) != 0) at = (at + 1) & mask;
+    return slots_[at] == 0 ? none : static_cast<std::uint32_t>((slots_[at] & number_mask) - 1);
+}
+
 std::uint32_t TextIndex::add(Bytes text) {
     if ((size() + std::size_t{1}) > slots_.size() / 4 * 3) grow();
     const std::uint64_t code = hash(text);
@@ -58,9 +67,9 @@ void TextIndex::grow() {
 }
 
 void TextIndex::clear() {
-    texts_ = std::string();
-    ends_ = {0};
-    slots_ = {};
+    std::string().swap(texts_);   // assigning something empty would keep the memory
+    std::vector<std::uint64_t>(1).swap(ends_);
+    std::vector<std::uint64_t>().swap(slots_);
 }
 
 }  // namespace poolsift

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <mutex>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,7 @@ public:
     [[nodiscard]] std::uint8_t word(std::uint32_t statement, const Address& client) const noexcept;
     /// The outcome of one message, or no_word. `key` is working memory; `helo` has been through usable_helo.
     [[nodiscard]] std::uint8_t outcome(Bytes name, const Address& client, Bytes helo, Bytes local, std::string& key) const;
-    /// Brings the middle of a program nearer, where looking up begins.
+    /// Brings those parts of a program nearer where looking up begins and ends.
     void prefetch(std::uint32_t statement) const noexcept;
     [[nodiscard]] const TextIndex& names() const noexcept { return names_; }
 
@@ -75,6 +76,7 @@ public:
     [[nodiscard]] Counts count() const;
 
 private:
+    void look_some(std::span<const Bytes> names, const Address* clients, std::uint8_t* words) const;
     void state(Bytes name, unsigned family, std::uint32_t statement);
     void forget();
     [[nodiscard]] std::size_t bytes() const noexcept;

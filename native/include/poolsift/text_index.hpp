@@ -32,11 +32,15 @@ public:
         return {texts_.data() + ends_[number], static_cast<std::size_t>(ends_[number + std::size_t{1}] - ends_[number])};
     }
 
-    /// For whoever looks for many: the place where a string of this hash would be is brought nearer.
+    /// For whoever looks for many: the place where a string of this hash would be is brought nearer; then the number that find() would
+    /// most likely give is known, or `none` for certain; then where that string stands is brought nearer, then the string.
     [[nodiscard]] std::uint64_t hash(Bytes text) const noexcept { return key_(text); }
     void prefetch(std::uint64_t hash) const noexcept {
         if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
     }
+    [[nodiscard]] std::uint32_t guess(std::uint64_t hash) const noexcept;
+    void prefetch_place(std::uint32_t number) const noexcept { __builtin_prefetch(&ends_[number]); }
+    void prefetch_text(std::uint32_t number) const noexcept { __builtin_prefetch(texts_.data() + ends_[number]); }
 
     [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(ends_.size() - 1); }
     /// Memory that it has taken.
