@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from poolsift.engines.name_inputs import NameInputs
+from poolsift.engines.name_inputs import NameInputs, SpfTuple
 from poolsift.engines.survey_store import SCHEMA
 from poolsift.errors import InputError, LimitError, RejectLimitError, UsageError
 from tests.reference.addresses import canonical_domain
@@ -32,7 +32,7 @@ def read(*paths, **options):
     rejects = []
     inputs = NameInputs([str(path) for path in paths], sink=rejects.append, **options)
     names = [name for batch in inputs for name in batch]
-    assert inputs.rows == inputs.names + inputs.other_rows + inputs.rejects
+    assert inputs.rows == inputs.names + inputs.tuples + inputs.other_rows + inputs.rejects
     assert (len(names), len(rejects)) == (inputs.names, inputs.rejects)
     return names, rejects, inputs
 
@@ -45,6 +45,13 @@ def write(tmp_path):
         return path
 
     return written
+
+
+def tuples_of(path):
+    """(tuples, names, (field, message) of rejects, the account)."""
+    tuples = []
+    names, rejects, account = read(path, tuple_sink=tuples.extend)
+    return tuples, names, [(one.field, one.message) for one in rejects], account
 
 
 def arrow_bytes(batch, open_writer):
@@ -70,6 +77,48 @@ def survey_forms():
         "ndjson": b"".join(orjson.dumps(row) + b"\n" for row in SURVEY.to_pylist()),
         "csv": csv.getvalue(),
     }
+
+
+@pytest.mark.parametrize("form", survey_forms())
+def test_the_tuples_of_a_survey_are_given_to_whoever_takes_them(write, form):
+    tuples, names, rejects, account = tuples_of(write(survey_forms()[form], "survey"))
+
+    assert tuples == [SpfTuple("mail.example", "192.0.2.1", "")]
+    assert (names, rejects) == (["contoso.com", "fabrikam.com"], [])
+    assert (account.tuples, account.other_rows) == (1, 0)
+
+
+def test_tuples_are_canonical_or_refused(write):
+    """Names as names are, addresses as records hold them, a HELO as it was logged."""
+    rows = [
+        {"name": "Contoso.com.", "client_ip": "2001:DB8:0::1", "helo": "Mail.Contoso.com"},
+        {"name": "contoso.com", "client_ip": "::ffff:192.0.2.1"},
+        {"name": "contoso.com", "client_ip": "192.0.2.256"},
+        {"name": "contoso.com"},
+        {"name": "contoso.com", "client_ip": "192.0.2.1", "helo": 7},
+        {"name": "a@contoso.com", "client_ip": "192.0.2.1"},
+    ]
+    path = write(b"".join(orjson.dumps({"kind": "spf", **row}) + b"\n" for row in rows), "tuples.ndjson")
+    tuples, names, rejects, account = tuples_of(path)
+
+    assert tuples == [
+        SpfTuple("contoso.com", "2001:db8::1", "Mail.Contoso.com"), SpfTuple("contoso.com", "192.0.2.1", ""),
+    ]  # fmt: skip
+    assert rejects == [
+        ("client_ip", "found '192.0.2.256', expected an IP address"),
+        ("client_ip", "found nothing, expected an IP address"),
+        ("helo", "found 7, expected a name or null"),
+        ("name", "found an e-mail address, expected a domain name"),
+    ]
+    assert (names, account.tuples, account.rejects) == ([], 2, 4)
+
+
+@pytest.mark.parametrize(
+    "content", [b"kind,name,client\nspf,contoso.com,192.0.2.1\n", parquet_bytes(pa.table({"kind": ["spf"], "name": ["a.example"], "client": ["1"]}))]
+)  # fmt: skip
+def test_tuples_without_their_columns_are_an_error_that_names_the_nearest(write, content):
+    with pytest.raises(InputError, match=r"no column client_ip among .*is it client\?"):
+        tuples_of(write(content, "tuples.csv"))
 
 
 @pytest.mark.parametrize("form", survey_forms())

@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import poolsift
+from poolsift._native.nouns import SpfTable
 from poolsift.dns.answers import Answer, AnswerStatus, Reason
 from poolsift.dns.names import unaskable
 from poolsift.engines.prefetch import AHEAD, Prefetch
 from poolsift.engines.verdicts import VerdictSource
 from poolsift.errors import UsageError
 from poolsift.rules import DEFAULT
+from poolsift.tenant import Tenant
 from tests.reference.encodings import encode
 from tests.reference.worlds import snapshot_rows
 from tests.strategies import TENANTS, random_columns
@@ -352,3 +354,87 @@ class TestVerdicts:
         """Nobody could tell which decided."""
         with pytest.raises(UsageError, match="snapshot or live"):
             source(live=Prefetch(at_once), dns=poolsift.Snapshot.from_dict({}))
+
+
+class SpfByHand(ByHand):
+    """A source of SPF that answers when the test says so; every address passes."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = SpfTable()
+
+    def ask(self, entries):
+        return self(entries)
+
+    def finish(self, place):
+        for _, name, family in self.asked[place]:
+            self.table.add(name, family, bytes({4: 4, 6: 16}[family]), b"\1")
+        self.futures[place].set_result(None)
+
+
+class TestSpf:
+    ROWS = (
+        {"mail_from": "x@a1.example", "client_ip": "192.0.2.1"},
+        {"mail_from": "x@a1.example", "client_ip": "2001:db8::1"},
+        {"mail_from": "x@a2.example", "client_ip": "192.0.2.1", "spf": "pass"},
+        {"mail_from": "x@a3.example", "client_ip": "10.0.0.1"},
+        {"mail_from": "x@a4.example", "client_ip": "203.0.113.1"},
+        {"mail_from": "x@a5.example", "client_ip": "203.0.113.1", "source_ip": "2001:db8::1"},
+    )
+    TENANT = Tenant.parse(
+        '[[tenant]]\naccepted_domains = ["contoso.com"]\n'
+        'gateway = [{ name = "g", prefixes = ["203.0.113.0/24"], enhanced_filtering = true }]\n'
+    )
+
+    def batch(self, *rows):
+        schema = pa.schema(
+            [(name, pa.string()) for name in ("mail_from", "client_ip", "spf", "source_ip", "header_from")]
+        )
+        return pa.RecordBatch.from_pylist(list(rows), schema=schema)
+
+    def test_the_trees_of_rows_without_a_result_are_asked_once_each(self):
+        """By the address that counts; batches under way do not ask again."""
+        spf = SpfByHand()
+        batches = [
+            self.batch(*self.ROWS),
+            self.batch(*self.ROWS),
+            self.batch({"mail_from": "x@a6.example", "client_ip": "192.0.2.1"}),
+        ]
+        stream = Prefetch(at_once, ahead=3, spf=spf, tenant=self.TENANT).batches(batches)
+        spf.soon(2, 1, 0)
+        list(stream)
+
+        assert [sorted(asked) for asked in spf.asked] == [
+            [("program", "a1.example", 4), ("program", "a1.example", 6), ("program", "a5.example", 6)],
+            [("program", "a6.example", 4)],
+        ]  # fmt: skip
+
+    def test_a_batch_waits_for_its_trees_too(self):
+        spf = SpfByHand()
+        stream = Prefetch(at_once, ahead=1, spf=spf).batches([self.batch(*self.ROWS)])
+        spf.soon(1, 0)
+        next(stream)
+
+        assert [spf.table.lookup("a1.example", address) for address in ("192.0.2.1", "2001:db8::1")] == [1, 1]
+
+    def test_a_failure_is_raised_in_place_of_the_batch_that_asked(self):
+        spf = SpfByHand()
+        first, second = self.batch({"mail_from": "x@a2.example"}), self.batch(self.ROWS[0])
+        stream = Prefetch(at_once, ahead=2, spf=spf).batches([first, second])
+        spf.soon(1, then=lambda: spf.futures[0].set_exception(OSError("gone")))
+
+        assert next(stream) is first
+        with pytest.raises(OSError, match="gone"):
+            next(stream)
+
+    def test_look_ups_that_nobody_waits_for_are_cancelled(self):
+        spf = SpfByHand()
+
+        def breaking_off():
+            yield self.batch(self.ROWS[0])
+            raise OSError("damaged")
+
+        with pytest.raises(OSError, match="damaged"):
+            list(Prefetch(at_once, ahead=2, spf=spf).batches(breaking_off()))
+
+        assert [future.cancelled() for future in spf.futures] == [True]

@@ -123,7 +123,9 @@ def test_the_manifest_says_whom_and_what_and_when(resolve, server, tmp_path):
     versions = {key for key in manifest if key.startswith("version_")}
 
     assert (server.address, "full") == (manifest["resolvers"], manifest["need"])
-    assert {"version_aiodns", "version_dnspython", "version_idna", "version_poolsift", "version_pycares"} == versions
+    assert versions == {
+        "version_aiodns", "version_dnspython", "version_idna", "version_poolsift", "version_pycares", "version_pyspf",
+    }  # fmt: skip
     assert datetime.fromisoformat(manifest["started"]) <= datetime.fromisoformat(manifest["finished"])
 
 

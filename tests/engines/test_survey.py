@@ -22,6 +22,7 @@ from poolsift.engines.verdicts import VerdictSource
 from poolsift.errors import InputError, RejectLimitError, UsageError
 from poolsift.records import RECORD_TYPES, record_schema
 from poolsift.rules import DEFAULT
+from poolsift.tenant import Tenant
 from tests.reference.evidence import World
 from tests.reference.survey import survey
 from tests.reference.worlds import reference_world
@@ -58,9 +59,9 @@ def surveyed(out, to="parquet"):
     return pq.read_table(out).to_pylist()
 
 
-def findings(records_):
+def findings(records_, tenant=None):
     """Findings of some records in batches, without files."""
-    found = Findings()
+    found = Findings(tenant)
     columns = {name: [record.get(name) for record in records_] for name in RECORD_TYPES}
     batch = pa.RecordBatch.from_pydict(columns, schema=record_schema())
     source = VerdictSource(tenant=None, dns=None, rules=DEFAULT, compare=(), assume=None)
@@ -177,6 +178,69 @@ class TestWhatIsAsked:
         ])  # fmt: skip
 
         assert found.named["spf", "contoso.com", "2001:db8::1", "mx.contoso.com"] == 2
+
+
+class TestGateways:
+    TENANT = Tenant.parse("""
+[[tenant]]
+id = "T1"
+accepted_domains = ["contoso.com", "partner.example"]
+gateway = [
+    { name = "filtering", prefixes = ["203.0.113.0/25"], enhanced_filtering = true },
+    { name = "off", prefixes = ["203.0.113.128/26"], enhanced_filtering = false },
+    { name = "not said", prefixes = ["203.0.113.192/26"] },
+]
+
+[[tenant]]
+id = "T2"
+accepted_domains = ["fabrikam.com"]
+""")
+
+    def asked(self, client_ip, source_ip=None, tenant_id="t1", tenant=TENANT):
+        """The address of the tuple, or why there is none."""
+        record = {**OUT, "client_ip": client_ip, "source_ip": source_ip, "tenant_id": tenant_id}
+        found = findings([record], tenant)
+        return next((one.client_ip for one in found.named if one.kind == "spf"), *found.left_out["spf"])
+
+    @pytest.mark.parametrize(
+        ("client_ip", "source_ip", "expected"),
+        [
+            ("203.0.113.1", "192.0.2.1", "192.0.2.1"),
+            ("::ffff:203.0.113.1", "::ffff:192.0.2.1", "192.0.2.1"),
+            ("203.0.113.1", None, "source_ip_not_recorded"),
+            ("203.0.113.1", "", "source_ip_not_recorded"),
+            ("203.0.113.1", "unknown", "source_ip_unusable"),
+            ("203.0.113.1", "10.0.0.1", "private"),
+            ("203.0.113.1", "40.107.1.1", "microsoft"),
+            ("203.0.113.129", "192.0.2.1", "203.0.113.129"),
+            ("203.0.113.193", "192.0.2.1", "203.0.113.193"),
+            ("198.51.100.1", "192.0.2.1", "198.51.100.1"),
+            (None, "192.0.2.1", "client_ip_not_recorded"),
+        ],
+    )
+    def test_behind_a_filtering_gateway_the_address_before_it_counts(self, client_ip, source_ip, expected):
+        """Only there: elsewhere what stands before the client is not Microsoft's concern."""
+        assert self.asked(client_ip, source_ip) == expected
+
+    @pytest.mark.parametrize("tenant_id", ["T2", "T3", None])
+    def test_gateways_of_another_tenant_are_clients(self, tenant_id):
+        assert self.asked("203.0.113.1", "192.0.2.1", tenant_id) == "203.0.113.1"
+
+    def test_accepted_domains_change_nothing(self):
+        """The recipient is accepted, yet another row of the message may know that it left."""
+        assert self.asked("198.51.100.1", tenant=None) == self.asked("198.51.100.1") == "198.51.100.1"
+
+    def test_the_manifest_names_the_tenant_file(self, tmp_path):
+        path = tmp_path / "tenant.toml"
+        path.write_text('[[tenant]]\naccepted_domains = ["contoso.com"]\n')
+        archive = ndjson(tmp_path / "in.ndjson", [OUT])
+        survey_files(archive, tmp_path / "out.parquet", tenant=Tenant.load(str(path)))
+        manifest = orjson.loads((tmp_path / "out.parquet.manifest.json").read_bytes())
+
+        assert manifest["tenant_file"] == str(path)
+        assert manifest["tenant_file_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        with pytest.raises(UsageError, match="overwrite"):
+            survey_files(archive, path, tenant=Tenant.load(str(path)))
 
 
 class TestFiles:

@@ -1,8 +1,11 @@
 """Which sender domains and SPF tuples some records name, one record after the other (semantics section 2)."""
 
 import ipaddress
+import tomllib
 from collections import Counter
 from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.reference.addresses import canonical_domain, ip_address, mailbox
@@ -10,6 +13,8 @@ from tests.reference.dns import is_special
 from tests.reference.evidence import Record, World, gather, text, word
 
 PRIVATE = [ipaddress.ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
+_TABLE = Path(find_spec("poolsift").origin).parent / "data" / "spf_excluded.toml"
+NEVER = [ipaddress.ip_network(line["prefix"]) for line in tomllib.loads(_TABLE.read_text(encoding="utf-8"))["prefix"]]
 
 
 class Survey(NamedTuple):
@@ -66,7 +71,7 @@ def spf(record: Record, outbound: str, world: World) -> tuple | str:
     said = text(record, "helo")
     helo = said and (canonical_domain(said) or said)
     name = helo if path.kind == "null_path" else path.domain
-    reason = kept_out(address, world)
+    reason = kept_out(address)
     if reason is not None:
         return reason
     if name is None:
@@ -74,7 +79,7 @@ def spf(record: Record, outbound: str, world: World) -> tuple | str:
     return not_asked(name, world) or ("spf", name, str(address), helo)
 
 
-def kept_out(address: Any, world: World) -> str | None:
+def kept_out(address: Any) -> str | None:
     """Addresses that no sender's policy is about."""
     for kind in ("loopback", "link_local", "unspecified", "multicast"):
         if getattr(address, f"is_{kind}"):
@@ -83,7 +88,7 @@ def kept_out(address: Any, world: World) -> str | None:
         return "broadcast"
     if any(address in net for net in PRIVATE):
         return "private"
-    return "microsoft" if any(address in line.network for line in world.tables.prefixes) else None
+    return "microsoft" if any(address in net for net in NEVER) else None
 
 
 def not_asked(name: str, world: World) -> str | None:

@@ -76,6 +76,8 @@ def _remarks(result: Mapping[str, Any]) -> Iterator[str]:
                 f"of {names['names']:,} sender domains {names['undecided']:,} have no definite DNS answer: "
                 "what turns on it is undetermined"
             )
+    if result.get("spf"):
+        yield _spf_remark(result["spf"])
     if assumed:
         yield "assumed where not recorded: " + ", ".join(f"{fact}={value}" for fact, value in assumed.items())
     else:
@@ -98,6 +100,17 @@ def _remarks(result: Mapping[str, Any]) -> Iterator[str]:
             f"rows in {account['rows_in']:,} = records {account['records']:,} + folded {account['folded']:,} "
             f"+ rejected {account['rejects']:,}"
         )
+
+
+def _spf_remark(spf: Mapping[str, Any]) -> str:
+    """How much of SPF was evaluated, how, and what could not be."""
+    line = f"SPF evaluated for {spf['records']:,} records; {spf['domains']:,} domains asked about"
+    if spf["not_compiled"]:
+        reasons = ", ".join(f"{shown(reason)} {count:,}" for reason, count in spf["not_compiled"].items())
+        line += f"; message by message because of {reasons}"
+    if spf["not_listed"]:
+        line += f"; {spf['not_listed']:,} are not in the snapshot"
+    return line
 
 
 def _sections(result: Mapping[str, Any]) -> Iterator[_Section]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 @click.option("--tenant", metavar="FILE", type=PATH, help="Also ask MX, A and mail hosts of its accepted domains.")
 @click.option("--need", default="verdict", show_default=True, metavar="verdict|full",
               help="verdict: MX, and A only where there is no MX; full: both.")  # fmt: skip
+@click.option("--spf/--no-spf", default=True,
+              help="Also ask what SPF needs of the survey's tuples (default), or leave them aside.")  # fmt: skip
 @resolver_options
 @cache_options
 @click.option("--attempts", type=click.IntRange(1, 10), default=3, show_default=True, metavar="N",
@@ -99,8 +101,8 @@ def summary_lines(summary: Mapping[str, Any]) -> Iterator[str]:
 
     rows = summary["rows"]
     yield (
-        f"rows in {rows['read']:,} = names {rows['names']:,} + SPF tuples (not asked) {rows['other']:,} "
-        f"+ rejected {rows['rejected']:,}; distinct names {summary['names']:,}"
+        f"rows in {rows['read']:,} = names {rows['names']:,} + SPF tuples {rows['spf']:,} "
+        f"+ left aside {rows['other']:,} + rejected {rows['rejected']:,}; distinct names {summary['names']:,}"
     )
     if summary["resolvers"]:
         yield (
@@ -121,8 +123,26 @@ def summary_lines(summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"{summary['stale']:,} answers of before stand in for failures (--max-stale)"
     if summary["accepted_domains"]:
         yield f"also {summary['accepted_domains']:,} accepted domains and their {summary['mail_hosts']:,} mail hosts"
+    if summary["spf"] is not None:
+        yield from _spf_lines(summary["spf"])
     where = f"; rejected rows: {shown(summary['rejects'])}" if summary["rejects"] else ""
     yield f"\nsnapshot: {shown(summary['snapshot'])}{where}"
+
+
+def _spf_lines(spf: Mapping[str, Any]) -> Iterator[str]:
+    from poolsift.analysis.escaping import shown
+
+    share = spf["compiled"] / spf["domains"] if spf["domains"] else 0.0
+    yield (
+        f"SPF: {spf['tuples']:,} tuples of {spf['domains']:,} domains, {spf['compiled']:,} of them compiled "
+        f"({share:.1%}); {spf['questions']:,} questions, {spf['from_cache']:,} of them known to the cache"
+    )
+    for reason, count in spf["not_compiled"].items():
+        yield f"  evaluated message by message: {shown(reason)}  {count:,}"
+    for reason, count in spf["unknown"].items():
+        yield f"  unknown: {reason.replace('_', ' ')}  {count:,}"
+    if spf["stale"]:
+        yield f"  {spf['stale']:,} answers of before stand in for failures (--max-stale)"
 
 
 @contextmanager

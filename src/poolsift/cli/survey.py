@@ -24,6 +24,8 @@ _WORDS: Final = {"domain": "sender domains", "spf": "SPF tuples"}
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=PATH)
 @click.option("-o", "--output", default="-", metavar="DIR|FILE|-", type=PATH,
               help="Where the names go, in place of an earlier output there; - (default) is stdout.")  # fmt: skip
+@click.option("--tenant", metavar="FILE", type=PATH,
+              help="Tenant file: behind its gateways SPF is about the address before them.")  # fmt: skip
 @click.option("--to", type=click.Choice(tuple(ENDINGS)),
               help="Output format; else by the ending of FILE, else parquet (stdout: ndjson).")  # fmt: skip
 @click.option("--format", "format_", metavar="NAME", help=f"Format of all inputs: {', '.join(FORMATS)}.")
@@ -44,6 +46,7 @@ _WORDS: Final = {"domain": "sender domains", "spf": "SPF tuples"}
 def command(
     inputs: tuple[str, ...],
     output: str,
+    tenant: str | None,
     format_: str | None,
     ignore: tuple[str, ...],
     max_ratio: int,
@@ -62,11 +65,13 @@ def command(
     from poolsift.analysis.escaping import shown
     from poolsift.engines.survey import survey_files
     from poolsift.readers.source import SourceLimits
+    from poolsift.tenant import Tenant
 
     with progress_bar(quiet) as progress:
         result = survey_files(
             inputs,
             output,
+            tenant=None if tenant is None else Tenant.load(tenant),
             format=format_,
             ignore=[name for entry in ignore for name in entry.split(",")],
             limits=SourceLimits(ratio=max_ratio, plain_bytes=max_plain_bytes),

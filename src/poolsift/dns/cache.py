@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Self
 
-from poolsift.dns.cache_entry import NOTHING, Entry, combined, current, latest, merged, recorded, stale
+from poolsift.dns.cache_entry import NOTHING, Entry, combined, current, current_since, latest, merged, recorded, stale
 from poolsift.dns.cache_file import is_damage, open_file, open_memory
 from poolsift.dns.cache_table import all_entries, count, fetch, store, writing
 
@@ -80,11 +80,16 @@ class DnsCache:
         _LIVE.add(cache)
         return cache
 
-    def lookup(self, names: Sequence[str], *, any_age: bool = False) -> dict[str, dict[str, Answer]]:
+    def lookup(
+        self, names: Sequence[str], *, any_age: bool = False, since: datetime | None = None
+    ) -> dict[str, dict[str, Answer]]:
         """Answers by name and type that still count; with ``any_age`` the last one learned where none does.
 
-        Absences without SOA and invalid answers never count, and are given with ``any_age`` only.
+        ``since``: what was learned from then on counts too, so that a run does not ask twice. Absences without SOA
+        and invalid answers never count otherwise.
         """
+        if since is not None:
+            return self._chosen(names, lambda entry, now: current_since(entry, now, since))
         return self._chosen(names, latest if any_age else current)
 
     def stale(self, names: Sequence[str]) -> dict[str, dict[str, Answer]]:

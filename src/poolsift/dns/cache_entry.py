@@ -98,6 +98,14 @@ def latest(entry: Entry, now: datetime) -> Answer | None:
     return answer
 
 
+def current_since(entry: Entry, now: datetime, since: datetime) -> Answer | None:
+    """The answer that still counts, or else the last one if it was learned at ``since`` or later."""
+    answer = current(entry, now) or latest(entry, now)
+    if answer is None or _is_fresh(answer, now):
+        return answer
+    return answer if _asked(answer) >= since and not _is_from_the_future(answer, now) else None
+
+
 def stale(entry: Entry, now: datetime, max_stale: timedelta) -> Answer | None:
     """The definite answer to fall back on when asking again failed (RFC 8767), or None.
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from string import ascii_lowercase
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from poolsift.dns.answers import Answer, AnswerStatus, Question, Reason, unknown
-from poolsift.dns.inquiry import Inquiry
+from poolsift.dns.inquiry import Inquiry, SingleInquiry
 from poolsift.dns.judge import MAX_ALIASES, Judgement, judge
 from poolsift.dns.names import unaskable
 from poolsift.dns.zones import ZoneCounts
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from poolsift.dns.upstream import Upstream
+
+AnyInquiry = TypeVar("AnyInquiry", Inquiry, SingleInquiry)
 
 #: Pause before the second attempt in seconds; doubled for each further one, and up to twice that by chance.
 FIRST_PAUSE: Final = 0.25
@@ -115,7 +117,11 @@ class Engine:
             await upstream.close()
 
     async def resolve(self, questions: Sequence[Question]) -> list[Answer]:
-        """One answer a question, in their order; absences are as one resolver said them, unconfirmed."""
+        """One answer a question, in their order; absences are as one resolver said them, unconfirmed.
+
+        No cap holds: whoever asks single questions, of a blocklist for example, knows how many there are. Where an
+        absence counts, ``run`` takes a SingleInquiry.
+        """
         answers: list[Answer | None] = [None] * len(questions)
 
         async def one(place: int) -> None:
@@ -125,10 +131,10 @@ class Engine:
         await self._many(one(place) for place in range(len(questions)))
         return [answer for answer in answers if answer is not None]
 
-    async def run(self, inquiries: Iterable[Inquiry], finished: Callable[[Inquiry], None]) -> None:
+    async def run(self, inquiries: Iterable[AnyInquiry], finished: Callable[[AnyInquiry], None]) -> None:
         """Bring every inquiry to its end, in any order; ``finished`` takes each at once."""
 
-        async def one(inquiry: Inquiry) -> None:
+        async def one(inquiry: AnyInquiry) -> None:
             async with self._under_way:
                 await self._complete(inquiry)
             finished(inquiry)
@@ -173,7 +179,7 @@ class Engine:
             # Nothing that the DNS does raises; what does, such as a full disk, hits all workers alike.
             raise several.exceptions[0] from None
 
-    async def _complete(self, inquiry: Inquiry) -> None:
+    async def _complete(self, inquiry: Inquiry | SingleInquiry) -> None:
         self.stats.names += 1
         step = inquiry.next_step()
         reason = None if step is None else unaskable(inquiry.name)

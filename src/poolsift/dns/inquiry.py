@@ -2,7 +2,8 @@
 
 ``verdict`` asks MX first and A only where there is no MX, for a name with either resolves. ``full`` asks both.
 ``addresses`` asks A and AAAA, of the hosts that an MX names. An absence that would decide *neither A nor MX* is
-looked at once more by a query that shows flags and SOA; unconfirmed it is unknown.
+looked at once more by a query that shows flags and SOA; unconfirmed it is unknown. ``SingleInquiry`` is about one
+question alone, where any absence counts.
 """
 
 from __future__ import annotations
@@ -131,6 +132,58 @@ class Inquiry:
     def _status(self, rdtype: str) -> AnswerStatus:
         answer = self.answers.get(rdtype)
         return _UNKNOWN if answer is None else answer.status
+
+
+class SingleInquiry:
+    """One question whose absence counts, as in SPF (RFC 7208 section 4.6.4): it is seen twice or it is unknown.
+
+    ``known`` is what a cache holds of the question; an absence in it that nobody confirmed is only asked for again by
+    the query that confirms. Brought to its end in the same way as an Inquiry.
+    """
+
+    __slots__ = ("_settled", "answers", "name", "question")
+
+    def __init__(self, question: Question, known: Answer | None = None) -> None:
+        self.name = question.name
+        self.question = question
+        self.answers: dict[str, Answer] = {} if known is None else {question.rdtype: known}
+        self._settled = known is not None and not is_open(known)
+
+    @property
+    def answer(self) -> Answer:
+        """What the question came to. Raises KeyError before anything is known."""
+        return self.answers[self.question.rdtype]
+
+    def next_step(self) -> Step | None:
+        """The question, then perhaps its confirmation; None at the end."""
+        if self._settled:
+            return None
+        return Step(self.question, confirms=self.question.rdtype in self.answers)
+
+    def take(self, step: Step, answer: Answer) -> None:
+        """What came of a step."""
+        if step.confirms and answer.status is _ABSENT:
+            answer = replace(answer, confirmed=True)
+        elif step.confirms and answer.status is not _PRESENT:
+            reason = Reason.LAME if answer.reason == Reason.LAME else Reason.UNCONFIRMED
+            answer = unknown(reason, answer.asked_at, answer.ttl)
+        self.answers[self.question.rdtype] = answer
+        self._settled = not is_open(answer)
+
+    def refuse(self, answer: Answer) -> None:
+        """The answer in place of asking."""
+        self.answers[self.question.rdtype] = answer
+        self._settled = True
+
+    @property
+    def news(self) -> list[tuple[Question, Answer]]:
+        """What was learned, for a cache."""
+        return [(self.question, self.answer)]
+
+
+def is_open(answer: Answer) -> bool:
+    """Whether this is an absence that was said once, and so proves nothing."""
+    return answer.status is _ABSENT and not answer.confirmed
 
 
 def settled_types(need: str, answers: Mapping[str, Answer]) -> tuple[str, ...]:

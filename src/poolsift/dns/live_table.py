@@ -11,6 +11,8 @@ from poolsift.dns.inquiry import counting
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from poolsift.classifier import SpfSource
+
 #: The types that decide ``domain_resolves`` or one of its flags.
 _TYPES: Final = ("MX", "A", "AAAA")
 _NEVER_CAME: Final = unknown(Reason.CANCELLED)
@@ -20,14 +22,15 @@ class LiveTable:
     """A growing DnsTable for a ``Classifier``. What was once said of a name stands, so that one run has one answer.
 
     Safe to share between threads. A name that nobody has asked about yet is unknown. Takes some 20 bytes a name besides
-    the name itself, for as long as it lives.
+    the name itself, for as long as it lives. ``spf`` is what SPF is evaluated by, None where it is not.
     """
 
     path: None = None  #: there is no file behind it
     sha256: None = None
 
-    def __init__(self) -> None:
+    def __init__(self, spf: SpfSource | None = None) -> None:
         self.table: DnsTable = DnsTable.growing()
+        self.spf = spf
 
     def __len__(self) -> int:
         return len(self.table)

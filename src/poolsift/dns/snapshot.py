@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from poolsift.dns.answers import NOT_LISTED, Answer, AnswerStatus
 from poolsift.dns.snapshot_form import full_table, read_table, snapshot_schema, write_table
+from poolsift.dns.sorted_names import SortedNames
 from poolsift.errors import SnapshotError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from poolsift._native.nouns import DnsTable
+    from poolsift.spf.sources import SnapshotSpf
 
 #: The types that decide ``domain_resolves``, and the byte that stands for each in the core.
 _KINDS: Final = {"A": ord("A"), "AAAA": ord("4"), "MX": ord("M")}
@@ -88,17 +90,19 @@ class Snapshot:
 
     def lookup(self, name: str, rdtype: str) -> Answer:
         """The answer for a canonical name and type; unknown (``not_listed``) where the table has none."""
-        names, types = self.rows["name"], self.rows["rdtype"]
-        low, high = 0, len(self)
-        while low < high:
-            middle = (low + high) // 2
-            if (names[middle].as_py(), types[middle].as_py()) < (name, rdtype):
-                low = middle + 1
-            else:
-                high = middle
-        if low == len(self) or (names[low].as_py(), types[low].as_py()) != (name, rdtype):
-            return NOT_LISTED
-        return self._answer(low)
+        row = self._names.row_of(name)
+        while row < len(self) and self._names[row] == name:
+            found = self.rows["rdtype"][row].as_py()
+            if found == rdtype:
+                return self._answer(row)
+            if found > rdtype:
+                break
+            row += 1
+        return NOT_LISTED
+
+    @cached_property
+    def _names(self) -> SortedNames:
+        return SortedNames(self.rows["name"])
 
     def _answer(self, row: int) -> Answer:
         value = {name: self.rows[name][row].as_py() for name in self.rows.column_names}
@@ -135,6 +139,17 @@ class Snapshot:
             memoryview(offsets).cast("B")[: 8 * (rows.num_rows + 1)],
             *(_bytes(column) for column in (kinds, statuses, null_mx)),
         )
+
+    @cached_property
+    def spf(self) -> SnapshotSpf | None:
+        """SPF by the records of this snapshot; None where it holds no TXT at all, so that SPF is not evaluated."""
+        import pyarrow.compute as pc
+
+        if not pc.any(pc.equal(self.rows["rdtype"], "TXT"), min_count=0).as_py():
+            return None
+        from poolsift.spf.sources import SnapshotSpf
+
+        return SnapshotSpf(self)
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         if self.path is None:

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from poolsift.dns.answers import Answer, Question
-    from poolsift.dns.engine import Engine, EngineStats
-    from poolsift.dns.inquiry import Inquiry
+    from poolsift.dns.engine import AnyInquiry, Engine, EngineStats
     from poolsift.dns.servers import Server
 
 T = TypeVar("T")
@@ -85,7 +84,7 @@ class LocalAsker:
         """Before questions are asked again: nothing that a library remembers may answer them."""
         self._engine.refresh()
 
-    def run(self, inquiries: Iterable[Inquiry], finished: Callable[[Inquiry], None]) -> None:
+    def run(self, inquiries: Iterable[AnyInquiry], finished: Callable[[AnyInquiry], None]) -> None:
         """Bring every inquiry to its end."""
         self._finish(self._engine.run(inquiries, finished))
 

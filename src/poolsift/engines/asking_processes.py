@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
     from types import TracebackType
 
-    from poolsift.dns.engine import Engine
-    from poolsift.dns.inquiry import Inquiry
+    from poolsift.dns.engine import AnyInquiry, Engine
+    from poolsift.dns.inquiry import Inquiry, SingleInquiry
     from poolsift.dns.servers import Server
 
 #: Inquiries sent to a process at once, and how many it may hold; small enough to fit into the buffers between us.
@@ -95,7 +95,7 @@ class ProcessAsker:
         for worker, connection in self._workers:
             _send(worker, connection, _REFRESH)
 
-    def run(self, inquiries: Iterable[Inquiry], finished: Callable[[Inquiry], None]) -> None:
+    def run(self, inquiries: Iterable[AnyInquiry], finished: Callable[[AnyInquiry], None]) -> None:
         """Bring every inquiry to its end."""
         parcels = _parcels(iter(inquiries))
         held = dict.fromkeys((connection for _, connection in self._workers), 0)
@@ -113,7 +113,7 @@ class ProcessAsker:
             busy = [connection for connection, count in held.items() if count]
             for ready in wait(busy) if busy else ():
                 assert isinstance(ready, Connection)
-                done: list[Inquiry] = _receive(processes[ready], ready)
+                done: list[AnyInquiry] = _receive(processes[ready], ready)
                 held[ready] -= len(done)
                 for inquiry in done:
                     finished(inquiry)
@@ -136,7 +136,7 @@ class ProcessAsker:
         self._workers.clear()
 
 
-def _parcels(inquiries: Iterator[Inquiry]) -> Iterator[list[Inquiry]]:
+def _parcels(inquiries: Iterator[AnyInquiry]) -> Iterator[list[AnyInquiry]]:
     while parcel := list(islice(inquiries, _PARCEL)):
         yield parcel
 
@@ -185,7 +185,7 @@ class _Post:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._out: list[Inquiry] = []
+        self._out: list[Inquiry | SingleInquiry] = []
         self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._mail: SimpleQueue[Any] = SimpleQueue()
@@ -226,7 +226,7 @@ class _Post:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _finish(self, inquiry: Inquiry) -> None:
+    def _finish(self, inquiry: Inquiry | SingleInquiry) -> None:
         if not self._out:
             asyncio.get_running_loop().call_later(_FLUSH_AFTER, self._flush)
         self._out.append(inquiry)

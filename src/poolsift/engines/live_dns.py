@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import UTC, datetime
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from poolsift.dns.answers import Reason
 from poolsift.dns.cache import DnsCache
+from poolsift.dns.caching import CachingResolver
 from poolsift.dns.engine import EngineStats
 from poolsift.dns.inquiry import Inquiry, with_stale
 from poolsift.dns.live import open_engine
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from poolsift.dns.answers import Answer
     from poolsift.dns.engine import Engine
+    from poolsift.engines.live_spf import LiveSpf
 
     Answers = dict[str, dict[str, Answer]]
 
@@ -55,11 +58,12 @@ class LiveDns:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._cache: DnsCache | None = None
         self._engine: Engine | None = None
+        self._resolver: CachingResolver | None = None
 
     def __enter__(self) -> Self:
         if self._loop is not None:
             raise UsageError("entered twice", key="LiveDns", expected="one context at a time")
-        self._cache = self._engine = None
+        self._cache = self._engine = self._resolver = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="resolver", daemon=True)
         self._thread.start()
@@ -100,11 +104,22 @@ class LiveDns:
         assert self._engine is not None
         return self._call(self._answers(names, self._cache, self._engine))
 
+    def new_spf(self) -> LiveSpf:
+        """SPF over the same cache and resolvers for one run, with a table and counts of its own."""
+        from poolsift.engines.live_spf import LiveSpf
+
+        self._check_entered()
+        assert self._resolver is not None
+        return LiveSpf(self._resolver, self._call)
+
     def _check_entered(self) -> None:
         if self._loop is None:
             raise UsageError("not entered", key="LiveDns", expected="with LiveDns(...) as dns: ...")
 
     def _call(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        if self._loop is None:
+            work.close()
+        self._check_entered()
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
@@ -112,6 +127,7 @@ class LiveDns:
         """In the loop's thread, to which the cache then belongs."""
         self._cache = DnsCache.open(self.path, view=view_of(self._servers), max_stale=self._max_stale)
         self._engine = open_engine(self._servers, **self._options)
+        self._resolver = CachingResolver(self._cache, self._engine, since=datetime.now(UTC))
         await self._engine.__aenter__()
 
     def _end(self) -> None:

@@ -20,7 +20,7 @@ from poolsift.engines.inputs import AccountingError, RunInput, ignoring, placed,
 from poolsift.engines.learning import learned_tenant
 from poolsift.engines.manifest import build_manifest
 from poolsift.engines.options import RunOptions
-from poolsift.engines.places import check_places
+from poolsift.engines.places import check_cache, check_places
 from poolsift.engines.prefetch import Prefetch
 from poolsift.engines.verdicts import VerdictSource
 from poolsift.errors import DnsIncompleteError, InputError, RejectLimitError, UsageError
@@ -117,12 +117,15 @@ def classify_files(
     live = (
         None
         if dns is None or isinstance(dns, Snapshot)
-        else Prefetch(dns.resolve, name=dns.name, resolvers=dns.resolvers)
+        else Prefetch(dns.resolve, name=dns.name, resolvers=dns.resolvers, spf=dns.new_spf(), tenant=tenant)
     )
     kept = None if dns is None else dns.path
     changed = (None, None) if overlay is None else (overlay.path, overlay.rules)
-    others = (tenant.path if tenant else None, kept, rules if isinstance(rules, str) else None, *changed)
-    check_places(sources, os.fspath(out), None if rejects is None else os.fspath(rejects), others)
+    others = (tenant.path if tenant else None, rules if isinstance(rules, str) else None, *changed)
+    rejects_path = None if rejects is None else os.fspath(rejects)
+    check_places(sources, os.fspath(out), rejects_path, (*others, kept))
+    if live is not None:
+        check_cache(kept, [*(source.path for source in sources), *others], os.fspath(out), rejects_path)
     # Folding breaks ties by input name, so the output may not depend on the order in which they were named.
     sources.sort(key=lambda source: source.name)
     if learn_accepted:
@@ -280,6 +283,7 @@ class _Job:
         account = self._accounting()
         undecided, names = self._verdicts.undecided()
         summary = self._summary.result([entry.report for entry in self._inputs], account)
+        summary["spf"] = self._verdicts.spf()
         summary["dns_names"] = {"names": names, "undecided": undecided}
         parts = self._output.finish()
         rejects = None if self._reject_file is None else self._reject_file.publish()

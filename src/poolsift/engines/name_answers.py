@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from poolsift.dns.answers import Answer, AnswerStatus, Reason, unknown
+from poolsift.dns.caching import NOT_ASKED
 from poolsift.dns.inquiry import Inquiry, counting, settled_types, with_stale
 from poolsift.dns.names import unaskable
 from poolsift.dns.zones import ZoneCounts
@@ -21,16 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from poolsift.dns.cache import DnsCache
+    from poolsift.dns.engine import AnyInquiry
     from poolsift.engines.name_set import NameSet
 
     Progress = Callable[[int, int], None]
 
 #: Names looked up in the cache at once.
 _CHUNK: Final = 1_000
-#: Reasons of a run that did not ask: they say nothing to another one.
-_NOT_ASKED: Final = frozenset({Reason.OFFLINE, Reason.ZONE_CAP, Reason.CANCELLED, Reason.NOT_LISTED})
 #: Reasons that another try may end; the others are settled for this run.
-_FLEETING: Final = frozenset(
+FLEETING: Final = frozenset(
     {
         Reason.TIMEOUT, Reason.SERVFAIL, Reason.REFUSED, Reason.CONNECTION, Reason.NETWORK, Reason.CIRCUIT_OPEN,
         Reason.MALFORMED, Reason.MISMATCH, Reason.EMPTY_REPLY, Reason.LAME, Reason.UNCONFIRMED,
@@ -62,7 +62,7 @@ class Asker(Protocol):
     def refresh(self) -> None:
         """Before questions are asked again: nothing that a library remembers may answer them."""
 
-    def run(self, inquiries: Iterable[Inquiry], finished: Callable[[Inquiry], None]) -> None:
+    def run(self, inquiries: Iterable[AnyInquiry], finished: Callable[[AnyInquiry], None]) -> None:
         """``finished`` takes each inquiry at its end, in any order."""
 
 
@@ -182,7 +182,7 @@ class NameAnswers:
             for name, refusal in chunk:
                 known = _asked(held.get(name, {}))
                 if again:
-                    known = {rdtype: one for rdtype, one in known.items() if one.reason not in _FLEETING}
+                    known = {rdtype: one for rdtype, one in known.items() if one.reason not in FLEETING}
                 inquiry = Inquiry(name, wanted.need, known)
                 complete = inquiry.next_step() is None
                 if refusal is None and not complete:
@@ -204,12 +204,12 @@ def _word(answer: Answer) -> str:
 
 def _asked(answers: Mapping[str, Answer]) -> dict[str, Answer]:
     """The answers that somebody was asked for."""
-    return {rdtype: one for rdtype, one in answers.items() if one.reason not in _NOT_ASKED}
+    return {rdtype: one for rdtype, one in answers.items() if one.reason not in NOT_ASKED}
 
 
 def _is_fleeting(answers: Mapping[str, Answer]) -> bool:
     present = any(answer.status is AnswerStatus.PRESENT for answer in answers.values())
-    return not present and any(answer.reason in _FLEETING for answer in answers.values())
+    return not present and any(answer.reason in FLEETING for answer in answers.values())
 
 
 def merged(

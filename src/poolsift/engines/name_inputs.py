@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from poolsift.dns.answers import Reason
 from poolsift.dns.names import unaskable
 from poolsift.domain_facts import canonical_domain, canonical_domains
-from poolsift.engines.name_rows import OTHER_KIND, NameRow, name_rows
+from poolsift.engines.name_rows import NAMES, OTHER_KIND, TUPLE_COLUMNS, TUPLES, NameRow, name_rows
 from poolsift.errors import InputError, LimitError, RejectLimitError
 from poolsift.readers.inputs import expand_inputs
 from poolsift.readers.rejects import FileReport, RejectCode
+from poolsift.spf_inputs import effective_address
 from poolsift.writers.publish import MANIFEST, REJECTS
 
 if TYPE_CHECKING:
@@ -26,13 +27,22 @@ _BATCH_NAMES: Final = 8_192
 _MAX_NAME: Final = 254
 
 
+class SpfTuple(NamedTuple):
+    """What check_host() is asked about: a canonical name, a canonical address, a HELO name (empty: not recorded)."""
+
+    name: str
+    client_ip: str
+    helo: str
+
+
 class NameInputs:
     """Files, globs, directories, URLs or ``-``, read once; iterating gives canonical names in batches, some twice.
 
-    Afterwards ``rows`` = ``names`` + ``other_rows`` (of another kind, such as SPF tuples of a survey) + ``rejects``.
-    ``sink`` takes each rejected row. Names that must not be asked are given like the others and counted by reason in
-    ``unaskable``. An input that breaks off gives what it held and is listed in ``failures``: one name too many does
-    no harm. Raises RejectLimitError; UsageError for names of files; the first InputError when every input broke off.
+    Afterwards ``rows`` = ``names`` + ``tuples`` + ``other_rows`` (of another kind) + ``rejects``. ``tuple_sink`` takes
+    the SPF tuples of a survey in batches; without it they are rows of another kind. ``sink`` takes each rejected row.
+    Names that must not be asked are given like the others and counted by reason in ``unaskable``. An input that breaks
+    off gives what it held and is listed in ``failures``: one name too many does no harm. Raises RejectLimitError;
+    UsageError for names of files; the first InputError when every input broke off.
     """
 
     def __init__(
@@ -40,6 +50,7 @@ class NameInputs:
         inputs: Sequence[str],
         *,
         sink: Callable[[Reject], None] | None = None,
+        tuple_sink: Callable[[list[SpfTuple]], None] | None = None,
         max_rejects: int | None = None,
         allow_truncated: bool = False,
         allow_duplicates: bool = False,
@@ -50,11 +61,13 @@ class NameInputs:
         own = {MANIFEST, REJECTS}
         self.sources = [one for one in found if one.path in inputs or os.path.basename(one.path or "") not in own]
         self.sink = sink
+        self.tuple_sink = tuple_sink
         self._max_rejects = max_rejects
         self._allow_truncated = allow_truncated
         self.reports: list[FileReport] = []
         self.failures: list[InputError] = []
         self.names = 0
+        self.tuples = 0
         self.rejects = 0
         self.unaskable: Counter[str] = Counter()
 
@@ -65,7 +78,7 @@ class NameInputs:
 
     @property
     def other_rows(self) -> int:
-        """Rows that name something else than a domain to be asked about."""
+        """Rows that name something else than what is to be asked about."""
         return sum(report.skipped[OTHER_KIND] for report in self.reports)
 
     @property
@@ -100,7 +113,7 @@ class NameInputs:
         failure: InputError | LimitError | None = None
         pending: list[NameRow] = []
         try:
-            for row in name_rows(source, report):
+            for row in name_rows(source, report, (NAMES,) if self.tuple_sink is None else (NAMES, TUPLES)):
                 pending.append(row)
                 if len(pending) == _BATCH_NAMES:
                     full, pending = pending, []
@@ -114,19 +127,24 @@ class NameInputs:
 
     def _accepted(self, rows: list[NameRow], report: FileReport) -> list[str]:
         """The canonical names among the rows; the others are rejected."""
-        accepted = []
+        accepted: list[str] = []
+        tuples: list[SpfTuple] = []
         for row, name in zip(rows, _canonical(rows), strict=True):
             reason = None if name is None else unaskable(name)
             if name is None or reason is Reason.LITERAL:
-                report.reject(
-                    row=row.row, line=row.line, byte_offset=row.offset, field=row.field, code=RejectCode.NOT_A_NAME,
-                    message=f"found {_found(row.value)}, expected a domain name", raw=row.raw or _raw(row.value),
-                )  # fmt: skip
-                continue
-            if reason is not None:
-                self.unaskable[reason] += 1
-            accepted.append(name)
+                _refuse(report, row, row.field, RejectCode.NOT_A_NAME, row.value, "a domain name")
+            elif row.spf is None:
+                if reason is not None:
+                    self.unaskable[reason] += 1
+                accepted.append(name)
+            else:
+                found = _spf_tuple(name, row, report)
+                if found is not None:
+                    tuples.append(found)
         self.names += len(accepted)
+        self.tuples += len(tuples)
+        if tuples and self.tuple_sink is not None:
+            self.tuple_sink(tuples)
         return accepted
 
     def _take_reject(self, reject: Reject) -> None:
@@ -136,6 +154,29 @@ class NameInputs:
         if self._max_rejects is not None and self.rejects > self._max_rejects:
             last = f"{reject.input} row {reject.row}: {reject.code}"
             raise RejectLimitError(self.rejects, self._max_rejects, last)
+
+
+def _spf_tuple(name: str, row: NameRow, report: FileReport) -> SpfTuple | None:
+    """The tuple of a row; None, and the row rejected, where its parts are none."""
+    assert row.spf is not None
+    client_ip, helo = row.spf
+    address = effective_address(None, client_ip, None) if isinstance(client_ip, str) else None
+    if address is None:
+        _refuse(report, row, TUPLE_COLUMNS[0], RejectCode.TYPE, client_ip, "an IP address")
+        return None
+    if not isinstance(helo, str | None):
+        _refuse(report, row, TUPLE_COLUMNS[1], RejectCode.TYPE, helo, "a name or null")
+        return None
+    return SpfTuple(name, address, helo or "")
+
+
+def _refuse(
+    report: FileReport, row: NameRow, field: str | None, code: RejectCode, value: object, expected: str
+) -> None:
+    report.reject(
+        row=row.row, line=row.line, byte_offset=row.offset, field=field, code=code,
+        message=f"found {_found(value)}, expected {expected}", raw=row.raw or _raw(value),
+    )  # fmt: skip
 
 
 def _canonical(rows: list[NameRow]) -> Iterable[str | None]:

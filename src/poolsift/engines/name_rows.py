@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from poolsift.errors import InputError, nearest
 from poolsift.readers.base import ReadOptions
@@ -13,23 +13,28 @@ from poolsift.readers.lines import LineBuffer
 from poolsift.readers.rejects import RejectCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from poolsift.readers.rejects import FileReport
     from poolsift.readers.source import Source
 
 NAME_COLUMNS: Final = ("name", "domain")
-#: Survey output holds SPF tuples too; their names are asked for other types, by others.
+#: Survey output says what a row names: a domain, or an SPF tuple, which has two columns more.
 KIND_COLUMN: Final = "kind"
+NAMES: Final = "domain"
+TUPLES: Final = "spf"
+TUPLE_COLUMNS: Final = ("client_ip", "helo")
 OTHER_KIND: Final = "other_kind"
-_NAMES: Final = "domain"
 
 _OPTIONS: Final = ReadOptions()
 _BLANK: Final = b" \t\r"
 
 
 class NameRow(NamedTuple):
-    """One row that should name a domain: what stands there (any JSON value), and where."""
+    """One row that should name a domain: what stands there (any JSON value), and where.
+
+    ``spf``: what stands under TUPLE_COLUMNS in a row that names an SPF tuple, else None.
+    """
 
     value: object
     row: int
@@ -37,19 +42,20 @@ class NameRow(NamedTuple):
     offset: int | None = None
     field: str | None = None
     raw: bytes = b""
+    spf: tuple[object, object] | None = None
 
 
 Rows: TypeAlias = "Iterator[NameRow]"
 
 
-def name_rows(source: Source, report: FileReport) -> Rows:
+def name_rows(source: Source, report: FileReport, kinds: Sequence[str] = (NAMES,)) -> Rows:
     """The rows of one input, its form recognised by its first bytes.
 
-    ``report`` counts every row. Those of another kind than ``domain`` are counted as skipped ``other_kind``. Damage is
-    raised as InputError after the rows before it.
+    ``report`` counts every row. Those of a kind that is not among ``kinds`` are counted as skipped ``other_kind``.
+    Damage is raised as InputError after the rows before it.
     """
     head = source.head()
-    reader: Callable[[Source, FileReport], Rows]
+    reader: Callable[[Source, FileReport, Sequence[str]], Rows]
     if head.startswith((b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")):
         from poolsift.engines.name_tables import table_rows
 
@@ -58,7 +64,7 @@ def name_rows(source: Source, report: FileReport) -> Rows:
         reader = _json_rows
     else:
         reader = _csv_rows if _is_table(head, source.name) else _text_rows
-    return reader(source, report)
+    return reader(source, report, kinds)
 
 
 def name_column(columns: Sequence[str], path: str) -> str:
@@ -78,13 +84,16 @@ def kind_column(columns: Sequence[str]) -> str | None:
     return next((column for column in columns if column.lower() == KIND_COLUMN), None)
 
 
-def of_names(kinds: Iterable[Any], rows: Iterable[NameRow], report: FileReport) -> Rows:
-    """The rows whose kind is ``domain``; the others are counted."""
-    for kind, row in zip(kinds, rows, strict=True):
-        if kind == _NAMES:
-            yield row
-        else:
-            report.skip(OTHER_KIND)
+def tuple_columns(columns: Sequence[str], path: str) -> list[str]:
+    """The columns of SPF tuples, case ignored; InputError where one is missing."""
+    found = {column.lower(): column for column in columns}
+    missing = next((name for name in TUPLE_COLUMNS if name not in found), None)
+    if missing is not None:
+        near = nearest(missing, columns)
+        hint = f"; is it {near}?" if near else ""
+        message = f"rows of kind {TUPLES} and no column {missing} among {column_words(columns[:20])}{hint}"
+        raise InputError("header", message, path)
+    return [found[name] for name in TUPLE_COLUMNS]
 
 
 def _is_table(head: bytes, path: str) -> bool:
@@ -98,7 +107,7 @@ def _is_table(head: bytes, path: str) -> bool:
     return any(column.lower() in NAME_COLUMNS for column in columns)
 
 
-def _text_rows(source: Source, report: FileReport) -> Rows:
+def _text_rows(source: Source, report: FileReport, kinds: Sequence[str]) -> Rows:  # noqa: ARG001 - a text has no kinds
     """One name a line, perhaps in quotes; what follows ``#`` is a comment."""
     buffer = LineBuffer(source.blocks(), _OPTIONS.max_row)
     row = 0
@@ -128,7 +137,7 @@ def _text_rows(source: Source, report: FileReport) -> Rows:
         report.note("no_final_newline: the last line may have been cut")
 
 
-def _csv_rows(source: Source, report: FileReport) -> Rows:
+def _csv_rows(source: Source, report: FileReport, kinds: Sequence[str]) -> Rows:
     reader = CsvReader(source.blocks(), report, _OPTIONS, path=source.name)
     if not reader.header:
         return
@@ -136,22 +145,30 @@ def _csv_rows(source: Source, report: FileReport) -> Rows:
     place, kind = reader.header.index(column), kind_column(reader.header)
     kind_place = None if kind is None else reader.header.index(kind)
     for row in reader:
-        if kind_place is not None and row.value[kind_place] != _NAMES:
+        said = NAMES if kind_place is None else row.value[kind_place]
+        if said not in kinds:
             report.skip(OTHER_KIND)
             continue
-        yield NameRow(row.value[place].strip(" \t"), row.row, row.line, row.offset, column, row.raw)
+        spf = None
+        if said == TUPLES:
+            client_ip, helo = (reader.header.index(one) for one in tuple_columns(reader.header, source.name))
+            spf = row.value[client_ip], row.value[helo]
+        yield NameRow(row.value[place].strip(" \t"), row.row, row.line, row.offset, column, row.raw, spf)
 
 
-def _json_rows(source: Source, report: FileReport) -> Rows:
+def _json_rows(source: Source, report: FileReport, kinds: Sequence[str]) -> Rows:
     """Objects with ``name`` or ``domain``; one with both is rejected, for nobody knows which is meant."""
-    keys = (*NAME_COLUMNS, KIND_COLUMN)
+    keys = (*NAME_COLUMNS, KIND_COLUMN, *TUPLE_COLUMNS)
     for row in JsonLines(source.blocks(), report, _OPTIONS, keys=keys, path=source.name):
-        if row.value.get(KIND_COLUMN, _NAMES) != _NAMES:
+        said = row.value.get(KIND_COLUMN, NAMES)
+        if said not in kinds:
             report.skip(OTHER_KIND)
             continue
         found = [key for key in NAME_COLUMNS if key in row.value]
         if len(found) == 1:
-            yield NameRow(row.value[found[0]], row.row, row.line, row.offset, found[0], row.raw)
+            client_ip, helo = (row.value.get(key) for key in TUPLE_COLUMNS)
+            spf = (client_ip, helo) if said == TUPLES else None
+            yield NameRow(row.value[found[0]], row.row, row.line, row.offset, found[0], row.raw, spf)
             continue
         words = "name and domain" if found else "neither name nor domain"
         report.reject(

@@ -1,10 +1,10 @@
-"""Asks about the sender domains of record batches ahead of their classification."""
+"""Asks about the sender domains of record batches, and about their SPF, ahead of their classification."""
 
 from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,35 +18,46 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
 
     from poolsift.dns.answers import Answer
+    from poolsift.engines.live_spf import LiveSpf
+    from poolsift.tenant import Tenant
 
     Answers = dict[str, dict[str, Answer]]
+    SpfEntry = tuple[Any, ...]
+
+A = TypeVar("A")
+T = TypeVar("T")
 
 #: Batches held while their answers are under way.
 AHEAD: Final = 4
 #: Seconds between looks at the world while answers are waited for: an interrupt must not wait longer.
 _BEAT: Final = 0.25
+#: A memo of more distinct names is replaced by an empty one, so that memory stays bounded.
+_MAX_NAMES: Final = 2_000_000
 #: The columns a sender domain comes from.
 _SENDER_COLUMNS: Final = ("mail_from", "header_from")
 
 
 class _Waiting(NamedTuple):
-    """A batch, the names that were asked for its sake, and where their answers will be."""
+    """A batch, what was asked for its sake of names and of SPF, and where the answers will be."""
 
     batch: pa.RecordBatch
     names: list[str]
     answers: Future[Answers] | None
+    entries: list[SpfEntry]
+    added: Future[None] | None
 
     @property
     def is_ready(self) -> bool:
-        return self.answers is None or self.answers.done()
+        return all(one is None or one.done() for one in (self.answers, self.added))
 
 
 class Prefetch:
     """Lets a batch go once ``table`` answers all its sender domains; reading goes on meanwhile.
 
-    ``resolve`` gives the answers to names, by type, in a while; it is asked once about each name that may exist.
-    ``name`` is what people read, ``resolvers`` what the manifest says. ``ahead``: batches held at most. ``tally``
-    counts what the names came to.
+    ``resolve`` gives the answers to names, by type, in a while; it is asked once about each name that may exist. With
+    ``spf`` the record trees of senders are asked about too, by the gateways of ``tenant``; what they bring up for
+    single messages is asked when the batch is classified. ``name`` is what people read, ``resolvers`` what the manifest
+    says. ``ahead``: batches held at most. ``tally`` counts what the names came to.
     """
 
     def __init__(
@@ -56,18 +67,23 @@ class Prefetch:
         name: str = "live",
         resolvers: Sequence[str] = (),
         ahead: int = AHEAD,
+        spf: LiveSpf | None = None,
+        tenant: Tenant | None = None,
     ) -> None:
         if ahead < 1:
             raise ValueError(f"ahead: found {ahead}, expected 1 or more")
         self.name = name
         self.resolvers = tuple(resolvers)
-        self.table = LiveTable()
+        self.table = LiveTable(spf)
+        self.spf = spf
         self.tally = Tally()
         self._resolve = resolve
         self._ahead = ahead
         # Whose domain counts as the sender's is the kernel's matter; no tenant and no DNS changes it.
         self._finder = Classifier()
         self._facts = self._finder.domain_facts()
+        self._spf_finder = None if spf is None else Classifier(tenant, dns=self.table)
+        self._spf_facts = None if self._spf_finder is None else self._spf_finder.domain_facts()
 
     def batches(self, source: Iterable[pa.RecordBatch]) -> Generator[pa.RecordBatch]:
         """The same batches in the same order, each when its answers are in. One such stream at a time.
@@ -76,7 +92,7 @@ class Prefetch:
         cancelled.
         """
         waiting: deque[_Waiting] = deque()
-        under_way: set[str] = set()
+        under_way = _UnderWay(set(), set())
         try:
             for batch in source:
                 waiting.append(self._ask(batch, under_way))
@@ -86,8 +102,9 @@ class Prefetch:
                 yield self._answered(waiting, under_way)
         finally:
             for one in waiting:
-                if one.answers is not None:
-                    one.answers.cancel()
+                for future in (one.answers, one.added):
+                    if future is not None:
+                        future.cancel()
 
     def description(self) -> dict[str, Any]:
         """Whom it asks and what the names came to so far, for the manifest."""
@@ -100,19 +117,30 @@ class Prefetch:
             "invalid": dict(sorted(self.tally.invalid.items())),
         }
 
-    def _ask(self, batch: pa.RecordBatch, under_way: set[str]) -> _Waiting:
-        """Names under way were asked for an earlier batch, which is let go first."""
+    def _ask(self, batch: pa.RecordBatch, under_way: _UnderWay) -> _Waiting:
+        """What is under way was asked for an earlier batch, which is let go first."""
         missing = self.table.missing(self._sender_domains(batch))
-        names = [name for name in missing if name not in under_way and unaskable(name) is None]
-        if not names:
-            return _Waiting(batch, names, None)
-        under_way.update(names)
-        try:
-            answers = self._resolve(names)
-        except Exception as error:  # noqa: BLE001 - raised again when it is this batch's turn
-            answers = Future()
-            answers.set_exception(error)
-        return _Waiting(batch, names, answers)
+        names = [name for name in missing if name not in under_way.names and unaskable(name) is None]
+        under_way.names.update(names)
+        answers = _begun(self._resolve, names) if names else None
+        entries = [entry for entry in self._spf_entries(batch) if entry not in under_way.entries]
+        under_way.entries.update(entries)
+        added = _begun(self.spf.ask, entries) if entries and self.spf is not None else None
+        return _Waiting(batch, names, answers, entries, added)
+
+    def _spf_entries(self, batch: pa.RecordBatch) -> list[SpfEntry]:
+        """What the table of SPF lacks for a batch, as its kernel will ask."""
+        if self._spf_finder is None or self._spf_facts is None:
+            return []
+        if self._spf_facts.memo.known_names > _MAX_NAMES:
+            self._spf_facts = self._spf_finder.domain_facts()
+        facts = self._spf_facts
+        schema, array = batch.__arrow_c_array__()
+        asked = self._spf_finder.kernel.names(schema, array, facts.memo)
+        while asked:
+            facts.fill(asked)
+            asked = facts.memo.asked()
+        return facts.memo.spf_asked()
 
     def _sender_domains(self, batch: pa.RecordBatch) -> list[str]:
         """The distinct usable sender domains of a batch, canonical."""
@@ -123,16 +151,39 @@ class Prefetch:
             found.update(dict.fromkeys(domains.to_pylist()))
         return list(found)
 
-    def _answered(self, waiting: deque[_Waiting], under_way: set[str]) -> pa.RecordBatch:
-        """The first batch, after its answers are in the table."""
-        batch, names, answers = waiting[0]
-        if answers is not None:
-            while not answers.done():  # `wait` itself may sleep through a cancellation that nobody acknowledges
-                wait([answers], _BEAT)
-            given = answers.result()
-            taken = self.table.take({name: given.get(name, {}) for name in names})
+    def _answered(self, waiting: deque[_Waiting], under_way: _UnderWay) -> pa.RecordBatch:
+        """The first batch, after its answers are in the tables."""
+        first = waiting[0]
+        if first.answers is not None:
+            given = _awaited(first.answers)
+            taken = self.table.take({name: given.get(name, {}) for name in first.names})
             for _ in self.tally.counting(taken.items()):
                 pass
-            under_way.difference_update(names)
+            under_way.names.difference_update(first.names)
+        if first.added is not None:
+            _awaited(first.added)
+            under_way.entries.difference_update(first.entries)
         waiting.popleft()
-        return batch
+        return first.batch
+
+
+class _UnderWay(NamedTuple):
+    """What was asked for batches that wait."""
+
+    names: set[str]
+    entries: set[SpfEntry]
+
+
+def _begun(ask: Callable[[list[A]], Future[T]], questions: list[A]) -> Future[T]:
+    try:
+        return ask(questions)
+    except Exception as error:  # noqa: BLE001 - raised again when it is the batch's turn
+        failed: Future[T] = Future()
+        failed.set_exception(error)
+        return failed
+
+
+def _awaited(future: Future[T]) -> T:
+    while not future.done():  # `wait` itself may sleep through a cancellation that nobody acknowledges
+        wait([future], _BEAT)
+    return future.result()

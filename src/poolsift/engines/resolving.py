@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from poolsift.dns.cache import DnsCache
+from poolsift.dns.inquiry import counting
 from poolsift.dns.servers import Server, view_of
 from poolsift.dns.snapshot_writer import SnapshotWriter
 from poolsift.engines.asking import LocalAsker, check_numbers
@@ -19,6 +20,9 @@ from poolsift.engines.name_answers import NameAnswers, NamesWanted, Tally, mail_
 from poolsift.engines.name_inputs import NameInputs
 from poolsift.engines.name_set import NameSet
 from poolsift.engines.places import check_cache, check_places
+from poolsift.engines.question_set import QuestionSet
+from poolsift.engines.spf_answers import SpfAnswers
+from poolsift.engines.spf_trees import SpfTrees
 from poolsift.errors import DnsIncompleteError, UsageError, nearest
 from poolsift.readers.inputs import is_remote
 from poolsift.readers.raw_files import STDIN, quoted
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
 NEEDS: Final = ("verdict", "full")
 #: Bytes of a file name that leave room for what is added to it beside it.
 _LONGEST_NAME: Final = 200
-_VERSIONS: Final = ("poolsift", "aiodns", "pycares", "dnspython", "idna")
+_VERSIONS: Final = ("poolsift", "aiodns", "pycares", "dnspython", "idna", "pyspf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,8 @@ class ResolveOptions:
     ``resolvers``: addresses such as ``127.0.0.1:53``. ``need``: what of each name (see NEEDS). ``cache``: a file, None
     for memory only. ``max_stale`` in seconds. ``offline`` asks nobody: what the cache does not hold fresh is unknown.
     ``require_dns``: unknown names end the run without a snapshot. ``processes`` share the rate. ``recheck_after``:
-    seconds before unknown names are asked once more. The rest is as in ``open_engine``. Raises UsageError.
+    seconds before unknown names are asked once more. ``spf`` False leaves the SPF tuples of a survey aside. The rest is
+    as in ``open_engine``. Raises UsageError.
     """
 
     resolvers: Sequence[str]
@@ -78,6 +83,7 @@ class ResolveOptions:
     offline: bool = False
     require_dns: bool = False
     recheck_after: float = 5.0
+    spf: bool = True
 
     def __post_init__(self) -> None:
         if self.need not in NEEDS:
@@ -127,9 +133,10 @@ def resolve_names(
 ) -> ResolveResult:
     """Ask about every name of ``inputs`` (see NameInputs) once, and write the snapshot ``out``.
 
-    The accepted domains of ``tenant`` are asked for MX and A whatever the need, their mail hosts for A and AAAA.
-    ``progress(done, total)`` gets names. Rejected rows go to ``OUT.rejects.ndjson``. Raises PoolsiftError; then no
-    snapshot is written, but everything learned stays in the cache.
+    The accepted domains of ``tenant`` are asked for MX and A whatever the need, their mail hosts for A and AAAA. For
+    SPF tuples everything is asked that their records bring up. ``progress(done, total)`` gets names, then questions.
+    Rejected rows go to ``OUT.rejects.ndjson``. Raises PoolsiftError; then no snapshot is written, but everything
+    learned stays in the cache.
     """
     path = os.fspath(out)
     _check_output(path)
@@ -181,6 +188,7 @@ class _Job:
         self._options = options
         self._progress = progress
         self._started = datetime.now(UTC)
+        self._spf: SpfAnswers | None = None
         self._rejects = RejectFile(Path(f"{path}.{REJECTS}"))
         stack.callback(self._rejects.reset)
         directory = str(Path(path).absolute().parent)
@@ -188,6 +196,8 @@ class _Job:
         self._names = stack.enter_context(NameSet(directory))
         self._accepted = stack.enter_context(NameSet(directory))
         self._hosts = stack.enter_context(NameSet(directory))
+        self._trees = stack.enter_context(SpfTrees(directory))
+        self._questions = stack.enter_context(QuestionSet(directory))
         self._wanted = NamesWanted(self._names, options.need, options.zone_cap)
         self._accepted.add(sorted({name for entry in tenant.tenants for name in entry.accepted} if tenant else ()))
         self._cache = stack.enter_context(
@@ -197,6 +207,7 @@ class _Job:
 
     def run(self, allow_rejects: bool) -> ResolveResult:
         self._inputs.sink = self._rejects
+        self._inputs.tuple_sink = self._trees.add if self._options.spf else None
         for batch in self._inputs:
             self._names.add(batch)
         asker = None if self._options.offline else self._options.asker()
@@ -212,6 +223,8 @@ class _Job:
         job.ask(NamesWanted(self._accepted, "full"))
         self._hosts.add(mail_hosts(job.answers_of(NamesWanted(self._accepted, "full"))))
         job.ask(NamesWanted(self._hosts, "addresses"))
+        if self._inputs.tuples:
+            self._ask_spf(asker)
         warnings = [] if asker is None else list(asker.warnings)
         tally = Tally()
         try:
@@ -227,6 +240,19 @@ class _Job:
             tuple(warnings),
         )
 
+    def _ask_spf(self, asker: LocalAsker | ProcessAsker | None) -> None:
+        self._spf = SpfAnswers(
+            self._cache,
+            asker,
+            self._trees,
+            self._questions,
+            since=self._started,
+            zone_cap=self._options.zone_cap,
+            recheck_after=self._options.recheck_after,
+            progress=self._progress,
+        )
+        self._spf.ask()
+
     @property
     def cache_warnings(self) -> list[str]:
         """What people should know of the cache."""
@@ -237,7 +263,9 @@ class _Job:
         main = tally.counting(job.answers_of(self._wanted))
         # Where an accepted domain is among the names that a cap leaves out, what was asked of it counts.
         accepted = merged(job.answers_of(NamesWanted(self._accepted, "full")), main)
-        rows = merged(accepted, job.answers_of(NamesWanted(self._hosts, "addresses")))
+        names = merged(accepted, job.answers_of(NamesWanted(self._hosts, "addresses")))
+        # What SPF asked goes first: of an absence that names do not count it knows whether anybody saw it twice.
+        rows = ((name, counting(answers)) for name, answers in merged(self._questions.rows(), names))
         writer = SnapshotWriter(self._path, self._manifest())
         try:
             for name, answers in rows:
@@ -254,6 +282,7 @@ class _Job:
         return {
             "resolvers": view_of(self._options.servers),
             "need": self._options.need,
+            "spf": "no" if self._spf is None else "yes",
             "started": self._started.isoformat(timespec="seconds"),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             **{f"version_{name}": version(name) for name in _VERSIONS},
@@ -273,6 +302,7 @@ class _Job:
             "rows": {
                 "read": self._inputs.rows,
                 "names": self._inputs.names,
+                "spf": self._inputs.tuples,
                 "other": self._inputs.other_rows,
                 "rejected": self._inputs.rejects,
             },
@@ -288,5 +318,6 @@ class _Job:
             **asked,
             "accepted_domains": len(self._accepted),
             "mail_hosts": len(self._hosts),
+            "spf": None if self._spf is None else self._spf.description(),
             "seconds": (datetime.now(UTC) - self._started).total_seconds(),
         }

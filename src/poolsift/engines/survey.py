@@ -2,7 +2,7 @@
 
 Rows are not folded. Most often the set then holds more than folding would leave: an envelope sender of one row that
 another row of the message corrects, a tuple that the SPF result of another row makes needless. A tuple whose parts
-stand in different rows of one message is not found.
+stand in different rows of one message is not found. Whose domains are accepted changes nothing here either.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poolsift.engines.inputs import AccountingError, RunInput, ignoring, total_bytes
-from poolsift.engines.manifest import build_manifest
+from poolsift.engines.manifest import build_manifest, file_hash
 from poolsift.engines.options import RunOptions
 from poolsift.engines.places import check_places
 from poolsift.engines.survey_findings import DOMAIN, SPF, Findings
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from poolsift.readers.rejects import FileReport, Reject
     from poolsift.readers.source import Source, SourceLimits
+    from poolsift.tenant import Tenant
     from poolsift.writers.publish import Output
 
     Progress = Callable[[int, int | None, str], None]
@@ -52,6 +53,7 @@ def survey_files(
     inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
+    tenant: Tenant | None = None,
     to: str | None = None,
     format: str | None = None,  # noqa: A002 - the word of the command line
     rejects: str | os.PathLike[str] | None = None,
@@ -66,10 +68,10 @@ def survey_files(
 ) -> SurveyResult:
     """Write the distinct sender domains and SPF tuples of ``inputs`` (paths, globs, directories, URLs, ``-``).
 
-    ``out`` and the other arguments are those of ``classify_files``. Inputs that break off are left out
-    (``allow_truncated`` keeps what they gave) and make exit code 5; rejected rows make 3 unless ``allow_rejects``.
-    The output does not depend on the order of the inputs nor on ``memory`` (bytes). Raises PoolsiftError; then
-    nothing is published.
+    ``out`` and the other arguments are those of ``classify_files``; of ``tenant`` only the gateways matter: behind one
+    with enhanced filtering SPF is about the address before it. Inputs that break off are left out (``allow_truncated``
+    keeps what they gave) and make exit code 5; rejected rows make 3 unless ``allow_rejects``. The output does not
+    depend on the order of the inputs nor on ``memory`` (bytes). Raises PoolsiftError; then nothing is published.
     """
     options = RunOptions(
         format=format,
@@ -81,9 +83,10 @@ def survey_files(
     )
     named = [inputs] if isinstance(inputs, (str, os.PathLike)) else inputs
     sources = expand_inputs([os.fspath(name) for name in named], limits=limits, allow_duplicates=allow_duplicates)
-    check_places(sources, os.fspath(out), None if rejects is None else os.fspath(rejects))
+    others = () if tenant is None else (tenant.path,)
+    check_places(sources, os.fspath(out), None if rejects is None else os.fspath(rejects), others)
     sources.sort(key=lambda source: source.name)
-    job = _Job(sources, open_output(out, to), options, None if rejects is None else Path(rejects), progress)
+    job = _Job(sources, open_output(out, to), options, tenant, None if rejects is None else Path(rejects), progress)
     try:
         return job.run()
     except BaseException:
@@ -101,10 +104,12 @@ class _Job:
         sources: list[Source],
         output: Output,
         options: RunOptions,
+        tenant: Tenant | None,
         rejects: Path | None,
         progress: Progress | None,
     ) -> None:
         self._sources = sources
+        self._tenant = tenant
         self._output = output
         self._options = options
         self._progress = progress
@@ -145,7 +150,7 @@ class _Job:
     def _read(self, source: Source, store: SurveyStore, total: int | None) -> None:
         """One input from its beginning to its end or to where it breaks off."""
         current = RunInput(source, self._take_reject, self._options.forced_format)
-        findings = Findings()
+        findings = Findings(self._tenant)
         error: InputError | None = None
         try:
             batches = ignoring(current.batches(ReadOptions()), self._options.ignore)
@@ -199,6 +204,8 @@ class _Job:
         )
         # No verdicts were written: without this key nobody takes the output for that of classify.
         del manifest["verdicts"]
+        path = None if self._tenant is None else self._tenant.path
+        manifest |= {"tenant_file": path, "tenant_file_sha256": file_hash(path)}
         for without_effect in ("columns", "fold"):
             del manifest["options"][without_effect]
         self._output.commit(manifest)

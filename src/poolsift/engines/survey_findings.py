@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from functools import cache, lru_cache
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +16,10 @@ import pyarrow.compute as pc
 from poolsift.dns.names import unaskable
 from poolsift.domain_facts import canonical_domain
 from poolsift.evidence import FACTS, Fact, Known
-from poolsift.networks import shipped_prefixes
+from poolsift.spf_inputs import effective_address, is_excluded
+
+if TYPE_CHECKING:
+    from poolsift.tenant import Tenant, TenantEntry
 
 DOMAIN: Final = "domain"
 SPF: Final = "spf"
@@ -24,8 +27,6 @@ SPF: Final = "spf"
 #: Distinct values remembered per function; beyond, memory matters more than time.
 _MEMO_VALUES: Final = 1 << 16
 _MAX_NAME: Final = 254
-#: RFC 1918 and RFC 4193. ``is_private`` of ipaddress is wider: it holds the documentation prefixes too.
-_PRIVATE: Final = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 _BROADCAST: Final = ipaddress.IPv4Address("255.255.255.255")
 
 
@@ -42,16 +43,18 @@ class Findings:
     """Findings with the records that named each, and the records left out by reason, for either kind.
 
     Every record counts once for either kind: as one that named a finding, or under the first reason that applies.
+    Of ``tenant`` only the gateways matter: behind a filtering one SPF is about the address before it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tenant: Tenant | None = None) -> None:
+        self._tenant = tenant
         self.named: Counter[Finding] = Counter()
         self.left_out: dict[str, Counter[str]] = {DOMAIN: Counter(), SPF: Counter()}
 
     def add(self, records: pa.RecordBatch, verdicts: pa.RecordBatch) -> None:
         """Count one batch with its verdict columns."""
         self._add_domains(verdicts)
-        self._add_tuples(*_spf_columns(records, verdicts))
+        self._add_tuples(*_spf_columns(records, verdicts, gateways=self._tenant is not None))
 
     def clear_named(self) -> None:
         """Forget the findings, which are somewhere else by now."""
@@ -74,20 +77,27 @@ class Findings:
         names = parts.column_names
         counted = parts.group_by(names, use_threads=False).aggregate([([], "count_all")])
         columns = (counted[name].to_pylist() for name in (*names, "count_all"))
-        for client_ip, name, helo, count in zip(*columns, strict=True):
-            found = spf_tuple(client_ip, name, helo)
+        for client_ip, name, helo, source_ip, tenant_id, count in zip(*columns, strict=True):
+            entry = None if self._tenant is None else self._tenant.entry(tenant_id)
+            found = spf_tuple(client_ip, name, helo, source_ip, entry)
             if isinstance(found, Finding):
                 self.named[found] += count
             else:
                 left_out[found] += count
 
 
-def spf_tuple(client_ip: str | None, name: str | None, helo: str | None) -> Finding | str:
+def spf_tuple(
+    client_ip: str | None,
+    name: str | None,
+    helo: str | None,
+    source_ip: str | None = None,
+    entry: TenantEntry | None = None,
+) -> Finding | str:
     """What check_host() is asked about (RFC 7208 section 4.1), or why it is not asked.
 
     ``name``: the domain of MAIL FROM, None where the reverse-path is null: then the HELO name stands in (section 2.4).
     """
-    address, reason = client_address(client_ip)
+    address, reason = _address(client_ip, source_ip, entry)
     if reason is not None:
         return reason
     said = _canonical_helo(helo) if helo else ""
@@ -97,54 +107,30 @@ def spf_tuple(client_ip: str | None, name: str | None, helo: str | None) -> Find
     return _unaskable(asked) or Finding(SPF, asked, address, said)
 
 
+def _address(client_ip: str | None, source_ip: str | None, entry: TenantEntry | None) -> tuple[str, str | None]:
+    """The address that SPF is about in canonical form, and why it says nothing about it (None: it does)."""
+    address = effective_address(entry, client_ip, source_ip)
+    if address is not None:
+        return address, _why_excluded(address)
+    behind_gateway = effective_address(None, client_ip, None) is not None
+    column, text = ("source_ip", source_ip) if behind_gateway else ("client_ip", client_ip)
+    return "", f"{column}_unusable" if text else f"{column}_not_recorded"
+
+
 @lru_cache(maxsize=_MEMO_VALUES)
-def client_address(text: str | None) -> tuple[str, str | None]:
-    """A client address in canonical form, and why SPF says nothing about it (None: it does).
-
-    Prefixes for documentation are asked about: example archives hold them. Those of Microsoft count whatever their
-    dates, for no sender's policy was ever about another's mail host.
-    """
-    if not text:
-        return "", "client_ip_not_recorded"
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return "", "client_ip_unusable"
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.scope_id is not None:
-            return "", "client_ip_unusable"
-        address = address.ipv4_mapped or address
-    return str(address), _excluded(address)
-
-
-def _excluded(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str | None:
+def _why_excluded(text: str) -> str | None:
+    if not is_excluded(text):
+        return None
+    address = ipaddress.ip_address(text)
     kinds = {
         "loopback": address.is_loopback,
         "link_local": address.is_link_local,
         "unspecified": address.is_unspecified,
         "multicast": address.is_multicast,
         "broadcast": address == _BROADCAST,
-        "private": any(address in network for network in _PRIVATE),
-        "microsoft": _is_microsofts(address),
+        "private": address.is_private,
     }
-    return next((kind for kind, applies in kinds.items() if applies), None)
-
-
-def _is_microsofts(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    number, bits = int(address), address.max_prefixlen
-    return any(
-        number >> (bits - length) in heads for (size, length), heads in _microsoft_heads().items() if size == bits
-    )
-
-
-@cache
-def _microsoft_heads() -> dict[tuple[int, int], set[int]]:
-    """The shipped prefixes by (bits of an address, length): the leading bits of each as a number."""
-    heads: dict[tuple[int, int], set[int]] = {}
-    for network in (entry.network for entry in shipped_prefixes()):
-        bits, length = network.max_prefixlen, network.prefixlen
-        heads.setdefault((bits, length), set()).add(int(network.network_address) >> (bits - length))
-    return heads
+    return next((kind for kind, applies in kinds.items() if applies), "microsoft")
 
 
 @lru_cache(maxsize=_MEMO_VALUES)
@@ -159,8 +145,11 @@ def _canonical_helo(helo: str) -> str:
     return (canonical_domain(helo) if len(helo) <= _MAX_NAME else None) or helo
 
 
-def _spf_columns(records: pa.RecordBatch, verdicts: pa.RecordBatch) -> tuple[pa.Array, pa.Table]:
-    """Why each record needs no SPF (null: it may), and (client_ip, name, helo) of those that may."""
+def _spf_columns(records: pa.RecordBatch, verdicts: pa.RecordBatch, *, gateways: bool) -> tuple[pa.Array, pa.Table]:
+    """Why each record needs no SPF (null: it may), and (client_ip, name, helo, source_ip, tenant_id) of those that may.
+
+    Without ``gateways`` the last two are null: nobody looks at them.
+    """
     shift = pa.scalar(2 * FACTS.index(Fact.OUTBOUND), pa.uint32())
     outbound = pc.bit_wise_and(pc.shift_right(verdicts.column("evidence"), shift), pa.scalar(3, pa.uint32()))
     mail_from = records.column("mail_from")
@@ -177,6 +166,8 @@ def _spf_columns(records: pa.RecordBatch, verdicts: pa.RecordBatch) -> tuple[pa.
     reasons = pc.case_when(conditions, *(pa.scalar(word) for word in cases), pa.scalar(None, pa.string()))
     name = pc.if_else(from_path, verdicts.column("sender_domain"), pa.scalar(None, pa.string()))
     parts = {"client_ip": records.column("client_ip"), "name": name, "helo": records.column("helo")}
+    for used in ("source_ip", "tenant_id"):
+        parts[used] = records.column(used) if gateways else pa.nulls(len(records), pa.string())
     return reasons, pa.table(parts).filter(pc.is_null(reasons))
 
 

@@ -6,14 +6,17 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from poolsift.analysis.summary import Summary
 from poolsift.classifier import Classifier
 from poolsift.engines.undecided import UndecidedNames
 from poolsift.errors import UsageError
+from poolsift.evidence import FLAG_SHIFT, FLAGS, Flag
 from poolsift.rules import newest
 from poolsift.verdicts import compare_column
 
@@ -21,12 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from concurrent.futures import Future
 
+    from poolsift._native.nouns import DnsTable
     from poolsift.dns.snapshot import Snapshot
     from poolsift.domain_facts import DomainFacts
+    from poolsift.engines.live_spf import LiveSpf
     from poolsift.engines.prefetch import Prefetch
     from poolsift.evidence import Fact, Known
     from poolsift.overlay import Overlay
     from poolsift.rules import Profile
+    from poolsift.spf.sources import SnapshotSpf
     from poolsift.tenant import Tenant
 
 #: Batches in work or waiting for the writer, for each thread.
@@ -34,6 +40,28 @@ _AHEAD = 2
 
 #: A memo of more distinct names is replaced by an empty one, so that memory stays bounded.
 _MAX_NAMES = 2_000_000
+
+_SPF_EVALUATED = pa.scalar(1 << FLAG_SHIFT + FLAGS.index(Flag.SPF_EVALUATED), pa.uint32())
+
+
+@dataclass(frozen=True)
+class _RunAnswers:
+    """A snapshot for one run, with a source of SPF of its own: what it counts does not depend on runs before."""
+
+    table: DnsTable
+    path: str | None
+    sha256: str | None
+    spf: SnapshotSpf | None
+
+    @classmethod
+    def of(cls, snapshot: Snapshot | None) -> _RunAnswers | None:
+        if snapshot is None:
+            return None
+        if snapshot.spf is None:
+            return cls(snapshot.table, snapshot.path, snapshot.sha256, None)
+        from poolsift.spf.sources import SnapshotSpf
+
+        return cls(snapshot.table, snapshot.path, snapshot.sha256, SnapshotSpf(snapshot))
 
 
 class VerdictSource:
@@ -57,7 +85,7 @@ class VerdictSource:
             raise UsageError("DNS answers come from a snapshot or live", found="both", expected="one of the two")
         self._newest = newest()
         compared = tuple(dict.fromkeys((*compare, self._newest)))
-        answers = dns if live is None else live.table
+        answers = _RunAnswers.of(dns) if live is None else live.table
         self._classifier = Classifier(
             tenant, dns=answers, rules=rules, compare=compared, assume=assume, overlay=overlay
         )
@@ -65,6 +93,8 @@ class VerdictSource:
         self._tenant = tenant
         self._dns = dns
         self._live = live
+        self._spf: SnapshotSpf | LiveSpf | None = getattr(answers, "spf", None)
+        self._spf_records = 0
         self._undecided = UndecidedNames()
         self._memos = threading.local()
 
@@ -73,6 +103,7 @@ class VerdictSource:
     ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
         """Each batch with its verdicts, in the order in which the batches came. One such stream at a time."""
         self._undecided = UndecidedNames()
+        self._spf_records = 0
         if self._live is None:
             yield from self._counted(self._classified_in_order(batches, threads))
             return
@@ -86,12 +117,21 @@ class VerdictSource:
         """
         return self._undecided.counts()
 
+    def spf(self) -> dict[str, Any] | None:
+        """Records of the last ``ordered`` whose SPF was evaluated, and what their domains came to; None: SPF is not."""
+        if self._spf is None:
+            return None
+        return {"records": self._spf_records, **self._spf.results.description()}
+
     def _counted(
         self, classified: Iterable[tuple[pa.RecordBatch, pa.RecordBatch]]
     ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
         for batch, verdicts in classified:
             if self._classifier.dns is not None:
                 self._undecided.add(verdicts)
+            if self._spf is not None:
+                evaluated = pc.bit_wise_and(verdicts.column("evidence"), _SPF_EVALUATED)
+                self._spf_records += len(verdicts) - pc.equal(evaluated, 0).true_count
             yield batch, verdicts
 
     def _classified_in_order(
@@ -136,6 +176,7 @@ class VerdictSource:
             "dns": self._dns_name(),
             "dns_sha256": None if self._dns is None else self._dns.sha256,
             **live,
+            "spf": self.spf(),
             "tenant_file": None if self._tenant is None else self._tenant.path,
             "overlay": self._overlay(),
         }
