@@ -1,0 +1,178 @@
+"""What a change of an overlay can do to a stored row: the facts it may set, and on which rows at most.
+
+Nothing is decided here: a row that an effect may touch is judged by the kernel, and no other row is ever changed
+by it. The tests on rows are cheap and may hold for too many rows, never for too few.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from poolsift.evidence import Fact, Known
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from poolsift.analysis.stored_rows import Mask, StoredRows
+    from poolsift.networks import Network
+    from poolsift.overlay import Change
+    from poolsift.tenant import Tenant
+
+    Test = Callable[[StoredRows], Mask]
+
+#: Addresses whose gateways are remembered; more are asked again.
+_MAX_ADDRESSES: Final = 1_000_000
+
+#: Columns that re-reading evidence takes, whatever the change; others follow from what it is about.
+COLUMNS: Final = (
+    "evidence",
+    "pool",
+    "candidates",
+    "sender_domain",
+    "sender_from",
+    "recipient_count",
+    "tenant_id",
+)
+_BY_WORD: Final = {
+    "accept-domain": ("mail_from", "header_from", "recipient", "direction", "forwarded", "observed_from"),
+    "publish-dns": ("mail_from", "header_from"),
+    "sign-dkim": ("mail_from", "header_from"),
+    "authorize": ("mail_from", "header_from", "client_ip", "source_ip", "helo"),
+    "enhanced-filtering": ("mail_from", "header_from", "client_ip", "source_ip", "helo"),
+    "rules": (),
+}
+
+
+class Effect(NamedTuple):
+    """A fact that a change may set to one of ``values``, on the rows where ``test`` holds and on no other."""
+
+    fact: Fact
+    values: frozenset[Known]
+    test: Test
+
+
+def needed_columns(changes: Iterable[Change]) -> list[str]:
+    """The stored columns that these changes need, each once; not every output has kept ``helo``."""
+    return list(dict.fromkeys([*COLUMNS, *(name for change in changes for name in _BY_WORD[change.word])]))
+
+
+def effects(change: Change, tenant: Tenant | None) -> tuple[Effect, ...]:
+    """What the change can do, one effect a fact and kind of row; a change of rules sets no fact."""
+    if change.word == "rules":
+        return ()
+    if change.word == "enhanced-filtering":
+        behind = Behind(tenant, change.gateway)
+        return (Effect(Fact.SPF_PASS, frozenset(Known), behind),)
+    domain = change.domain
+    if change.word == "accept-domain":
+        return _accepting(domain, below=change.subdomains)
+    fact, test = {
+        "publish-dns": (Fact.DOMAIN_RESOLVES, _from(domain)),
+        "sign-dkim": (Fact.DKIM_PASS, _signed_by(domain)),
+        "authorize": (Fact.SPF_PASS, _spf_of(domain)),
+    }[change.word]
+    return (Effect(fact, frozenset({Known.YES}), test),)
+
+
+def _accepting(domain: str, *, below: bool) -> tuple[Effect, ...]:
+    """The sender is accepted; where only the From domain is, no longer known not to be; mail to it stays inside."""
+    return (
+        Effect(Fact.ACCEPTED_DOMAIN, frozenset({Known.YES}), _from(domain, below=below)),
+        Effect(Fact.ACCEPTED_DOMAIN, frozenset({Known.UNKNOWN}), _ending("header_from", domain)),
+        Effect(Fact.OUTBOUND, frozenset({Known.NO}), _ending("recipient", domain)),
+    )
+
+
+def _from(domain: str, *, below: bool = False) -> Test:
+    return lambda rows: rows.sender_in(domain, below=below)
+
+
+def _ending(column: str, domain: str) -> Test:
+    return lambda rows: rows.may_end_in(column, domain)
+
+
+def _signed_by(domain: str) -> Test:
+    """The reference domain: that of header_from, of mail_from where header_from is not recorded."""
+
+    def test(rows: StoredRows) -> Mask:
+        unsaid = ~rows.recorded("header_from") & rows.sender_in(domain)
+        return rows.may_end_in("header_from", domain) | unsaid
+
+    return test
+
+
+def _spf_of(domain: str) -> Test:
+    """SPF is about mail_from's domain, about helo where the reverse-path is null."""
+
+    def test(rows: StoredRows) -> Mask:
+        found = rows.sender_in(domain)
+        return found | (rows.is_null_path() & rows.may_end_in("helo", domain)) if rows.has("helo") else found
+
+    return test
+
+
+class Behind:
+    """Whether a row's ``client_ip`` lies in a gateway of the row's tenant, by name; remembers addresses."""
+
+    def __init__(self, tenant: Tenant | None, gateway: str) -> None:
+        self._tenant = tenant
+        self._gateway = gateway
+        self._known: dict[tuple[str | None, str], bool] = {}
+        entries = () if tenant is None else tenant.tenants
+        networks = [net for entry in entries for one in entry.gateways if one.name == gateway for net in one.networks]
+        self._beginnings = sorted({_beginning(network) for network in networks})
+
+    def __call__(self, rows: StoredRows) -> Mask:
+        """The mask."""
+        found = np.zeros(len(rows), np.bool_)
+        places = np.flatnonzero(self._may_be_behind(rows.batch.column("client_ip")))
+        if not len(places):
+            return found
+        near = rows.batch.select(["tenant_id", "client_ip"]).take(pa.array(places))
+        tenants = _encoded(near.column("tenant_id"))
+        for number, tenant_id in [(None, None), *enumerate(tenants.dictionary.to_pylist())]:
+            own = pc.is_null(tenants.indices) if number is None else pc.equal(tenants.indices, number)
+            own = np.flatnonzero(pc.fill_null(own, False).to_numpy(zero_copy_only=False))
+            found[places[own]] = self._held(tenant_id, near.column("client_ip").take(pa.array(own)))
+        return found
+
+    def _may_be_behind(self, addresses: pa.Array) -> Mask:
+        """By the first characters: an address in the dotted form has one spelling, any other is looked at."""
+        found = pc.match_substring(addresses, ":")
+        for beginning in self._beginnings:
+            found = pc.or_(found, pc.starts_with(addresses, beginning))
+        mask: Mask = pc.fill_null(found, False).to_numpy(zero_copy_only=False)
+        return mask
+
+    def _held(self, tenant_id: str | None, addresses: pa.Array) -> Mask:
+        coded = _encoded(addresses)
+        words = [self._is_behind(tenant_id, text) for text in coded.dictionary.to_pylist()]
+        return np.array(words, np.bool_)[coded.indices.to_numpy()]
+
+    def _is_behind(self, tenant_id: str | None, address: str) -> bool:
+        known = self._known.get((tenant_id, address))
+        if known is None:
+            assert self._tenant is not None
+            entry = self._tenant.entry(tenant_id)
+            gateway = None if entry is None else entry.gateway_of(address)
+            known = gateway is not None and gateway.name == self._gateway
+            if len(self._known) >= _MAX_ADDRESSES:
+                self._known.clear()
+            self._known[tenant_id, address] = known
+        return known
+
+
+def _beginning(network: Network) -> str:
+    """What the text of every address of a prefix begins with: its whole octets; a colon stands for IPv6."""
+    if network.version == 6:
+        return ":"
+    whole = network.prefixlen // 8
+    return ".".join([*str(network.network_address).split(".")[:whole], ""]) if whole < 4 else str(network.network_address)
+
+
+def _encoded(column: pa.Array) -> pa.DictionaryArray:
+    return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
