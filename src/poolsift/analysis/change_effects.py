@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from poolsift.evidence import Fact, Known
+from poolsift.overlay import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
     from poolsift.analysis.stored_rows import Mask, StoredRows
     from poolsift.networks import Network
     from poolsift.overlay import Change
-    from poolsift.tenant import Tenant
+    from poolsift.tenant import Gateway, Tenant
 
     Test = Callable[[StoredRows], Mask]
 
 #: Addresses whose gateways are remembered; more are asked again.
 _MAX_ADDRESSES: Final = 1_000_000
+
+#: The version of IP whose addresses are written in whole octets.
+_DOTTED: Final = 4
 
 #: Columns that re-reading evidence takes, whatever the change; others follow from what it is about.
 COLUMNS: Final = (
@@ -37,13 +41,13 @@ COLUMNS: Final = (
     "recipient_count",
     "tenant_id",
 )
-_BY_WORD: Final = {
-    "accept-domain": ("mail_from", "header_from", "recipient", "direction", "forwarded", "observed_from"),
-    "publish-dns": ("mail_from", "header_from"),
-    "sign-dkim": ("mail_from", "header_from"),
-    "authorize": ("mail_from", "header_from", "client_ip", "source_ip", "helo"),
-    "enhanced-filtering": ("mail_from", "header_from", "client_ip", "source_ip", "helo"),
-    "rules": (),
+_BY_KIND: Final = {
+    ChangeKind.ACCEPT_DOMAIN: ("mail_from", "header_from", "recipient", "direction", "forwarded", "observed_from"),
+    ChangeKind.PUBLISH_DNS: ("mail_from", "header_from"),
+    ChangeKind.SIGN_DKIM: ("mail_from", "header_from"),
+    ChangeKind.AUTHORIZE: ("mail_from", "header_from", "client_ip", "source_ip", "helo"),
+    ChangeKind.ENHANCED_FILTERING: ("mail_from", "header_from", "client_ip", "source_ip", "helo"),
+    ChangeKind.RULES: (),
 }
 
 
@@ -57,24 +61,23 @@ class Effect(NamedTuple):
 
 def needed_columns(changes: Iterable[Change]) -> list[str]:
     """The stored columns that these changes need, each once; not every output has kept ``helo``."""
-    return list(dict.fromkeys([*COLUMNS, *(name for change in changes for name in _BY_WORD[change.word])]))
+    return list(dict.fromkeys([*COLUMNS, *(name for change in changes for name in _BY_KIND[change.kind])]))
 
 
 def effects(change: Change, tenant: Tenant | None) -> tuple[Effect, ...]:
     """What the change can do, one effect a fact and kind of row; a change of rules sets no fact."""
-    if change.word == "rules":
+    target = change.target
+    if change.kind is ChangeKind.RULES:
         return ()
-    if change.word == "enhanced-filtering":
-        behind = Behind(tenant, change.gateway)
-        return (Effect(Fact.SPF_PASS, frozenset(Known), behind),)
-    domain = change.domain
-    if change.word == "accept-domain":
-        return _accepting(domain, below=change.subdomains)
+    if change.kind is ChangeKind.ENHANCED_FILTERING:
+        return (Effect(Fact.SPF_PASS, frozenset(Known), Behind(tenant, _newly_filtered(target))),)
+    if change.kind is ChangeKind.ACCEPT_DOMAIN:
+        return _accepting(target, below=change.subdomains)
     fact, test = {
-        "publish-dns": (Fact.DOMAIN_RESOLVES, _from(domain)),
-        "sign-dkim": (Fact.DKIM_PASS, _signed_by(domain)),
-        "authorize": (Fact.SPF_PASS, _spf_of(domain)),
-    }[change.word]
+        ChangeKind.PUBLISH_DNS: (Fact.DOMAIN_RESOLVES, _from(target)),
+        ChangeKind.SIGN_DKIM: (Fact.DKIM_PASS, _signed_by(target)),
+        ChangeKind.AUTHORIZE: (Fact.SPF_PASS, _spf_of(target)),
+    }[change.kind]
     return (Effect(fact, frozenset({Known.YES}), test),)
 
 
@@ -85,6 +88,10 @@ def _accepting(domain: str, *, below: bool) -> tuple[Effect, ...]:
         Effect(Fact.ACCEPTED_DOMAIN, frozenset({Known.UNKNOWN}), _ending("header_from", domain)),
         Effect(Fact.OUTBOUND, frozenset({Known.NO}), _ending("recipient", domain)),
     )
+
+
+def _newly_filtered(name: str) -> Callable[[Gateway], bool]:
+    return lambda gateway: gateway.name == name and gateway.enhanced_filtering is not True
 
 
 def _from(domain: str, *, below: bool = False) -> Test:
@@ -116,14 +123,14 @@ def _spf_of(domain: str) -> Test:
 
 
 class Behind:
-    """Whether a row's ``client_ip`` lies in a gateway of the row's tenant, by name; remembers addresses."""
+    """Whether a row's ``client_ip`` lies in one of certain gateways of the row's tenant; remembers addresses."""
 
-    def __init__(self, tenant: Tenant | None, gateway: str) -> None:
+    def __init__(self, tenant: Tenant | None, counts: Callable[[Gateway], bool]) -> None:
         self._tenant = tenant
-        self._gateway = gateway
+        self._counts = counts
         self._known: dict[tuple[str | None, str], bool] = {}
         entries = () if tenant is None else tenant.tenants
-        networks = [net for entry in entries for one in entry.gateways if one.name == gateway for net in one.networks]
+        networks = [net for entry in entries for one in entry.gateways if counts(one) for net in one.networks]
         self._beginnings = sorted({_beginning(network) for network in networks})
 
     def __call__(self, rows: StoredRows) -> Mask:
@@ -151,7 +158,8 @@ class Behind:
     def _held(self, tenant_id: str | None, addresses: pa.Array) -> Mask:
         coded = _encoded(addresses)
         words = [self._is_behind(tenant_id, text) for text in coded.dictionary.to_pylist()]
-        return np.array(words, np.bool_)[coded.indices.to_numpy()]
+        found: Mask = np.array(words, np.bool_)[coded.indices.to_numpy()]
+        return found
 
     def _is_behind(self, tenant_id: str | None, address: str) -> bool:
         known = self._known.get((tenant_id, address))
@@ -159,7 +167,7 @@ class Behind:
             assert self._tenant is not None
             entry = self._tenant.entry(tenant_id)
             gateway = None if entry is None else entry.gateway_of(address)
-            known = gateway is not None and gateway.name == self._gateway
+            known = gateway is not None and self._counts(gateway)
             if len(self._known) >= _MAX_ADDRESSES:
                 self._known.clear()
             self._known[tenant_id, address] = known
@@ -168,10 +176,11 @@ class Behind:
 
 def _beginning(network: Network) -> str:
     """What the text of every address of a prefix begins with: its whole octets; a colon stands for IPv6."""
-    if network.version == 6:
+    if network.version != _DOTTED:
         return ":"
     whole = network.prefixlen // 8
-    return ".".join([*str(network.network_address).split(".")[:whole], ""]) if whole < 4 else str(network.network_address)
+    octets = str(network.network_address).split(".")
+    return ".".join([*octets[:whole], ""] if whole < len(octets) else octets)
 
 
 def _encoded(column: pa.Array) -> pa.DictionaryArray:

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from poolsift.evidence import FACT_MASK, FACTS, Fact, Known
-from poolsift.rules import valid_states
+from poolsift.rules import VerdictTable, select, valid_states
 from poolsift.verdicts import POOLS, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
-
-    from poolsift.classifier import Classifier
 
     Bytes = NDArray[np.uint8]
     Mask = NDArray[np.bool_]
@@ -29,11 +27,11 @@ _UNDETERMINED: Final = POOLS.index(Pool.UNDETERMINED)
 
 
 class PoolTables:
-    """Pool and candidates of every state of the evidence, for each profile that a classifier may decide by."""
+    """Pool and candidates of every state of the evidence, for each profile that ``rules`` may decide by."""
 
-    def __init__(self, classifier: Classifier) -> None:
-        selection = classifier.rules
-        packed = [classifier.tables[profile.name].packed() for profile in selection.profiles]
+    def __init__(self, rules: str, assume: Mapping[Fact, Known]) -> None:
+        selection = select(rules)
+        packed = [VerdictTable(profile, assume).packed() for profile in selection.profiles]
         table = np.stack([np.frombuffer(one, np.uint8).reshape(-1, 4) for one in packed])
         self._pools = np.ascontiguousarray(table[:, :, 0])
         self._candidates = np.ascontiguousarray(table[:, :, 2])

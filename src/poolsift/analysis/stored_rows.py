@@ -13,7 +13,7 @@ from poolsift.evidence import FACT_MASK
 from poolsift.verdicts import POOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -34,6 +34,7 @@ class StoredRows:
         self.batch = batch
         self._names: dict[tuple[str, str, bool], Mask] = {}
         self._ends: dict[str, tuple[pa.Array, Mask]] = {}
+        self._answers: dict[Callable[[StoredRows], Mask], Mask] = {}
 
     def __len__(self) -> int:
         return int(self.batch.num_rows)
@@ -66,9 +67,10 @@ class StoredRows:
 
     @cached_property
     def recipients(self) -> NDArray[np.int64]:
-        """How many recipients each row stands for: ``recipient_count``, 1 where that is not recorded or makes no sense."""
+        """How many recipients each row stands for: ``recipient_count``, 1 where not recorded or below 1."""
         counts = pc.fill_null(self.batch.column("recipient_count"), 1).to_numpy().astype(np.int64)
-        return np.maximum(counts, 1)
+        found: NDArray[np.int64] = np.maximum(counts, 1)
+        return found
 
     @cached_property
     def times(self) -> NDArray[np.int64] | None:
@@ -79,13 +81,19 @@ class StoredRows:
         found: NDArray[np.int64] = pc.fill_null(column, int(TIMELESS)).to_numpy()
         return found
 
+    def where(self, test: Callable[[StoredRows], Mask]) -> Mask:
+        """What a test says of these rows, asked once."""
+        if test not in self._answers:
+            self._answers[test] = test(self)
+        return self._answers[test]
+
     def has(self, column: str) -> bool:
         """Whether the column was kept and read."""
         return column in self.batch.schema.names
 
     def recorded(self, column: str) -> Mask:
         """Where a text column holds something; an empty text is not recorded (docs/choices.md 1)."""
-        return _mask(pc.not_equal(self.batch.column(column), ""))
+        return _mask(pc.greater(pc.binary_length(_plain(self.batch.column(column))), 0))
 
     def is_null_path(self) -> Mask:
         """Where ``mail_from`` is the null reverse-path."""
@@ -129,6 +137,10 @@ class StoredRows:
                 lowered = pc.ascii_rtrim(lowered, _TAIL)  # ten times the work, and hardly any log needs it
             self._ends[column] = lowered, foreign
         return self._ends[column]
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
 
 
 def _mask(values: pa.Array) -> Mask:
