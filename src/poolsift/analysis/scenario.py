@@ -139,7 +139,7 @@ class ScenarioPiece:
 
     def _names(self) -> DomainFacts:
         if self._memo is None or self._memo.memo.known_names > _MAX_NAMES:
-            self._memo = self._scenario.classifier.domain_facts()
+            self._memo = self._scenario.classifier.domain_facts(from_evidence=True)
         return self._memo
 
 
