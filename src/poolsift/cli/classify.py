@@ -214,7 +214,7 @@ def _hints(result: Any, output: str, tenant: str | None, options: dict[str, Any]
 
     if not result.manifest or options["columns"] == "verdict":
         return []
-    hints = whatif_hints(result.summary, output, tenants=0 if tenant is None else len(Tenant.load(tenant).tenants))
+    hints = whatif_hints(result.summary, output, None if tenant is None else Tenant.load(tenant))
     return ["to see what a change would move:", *hints] if hints else []
 
 
