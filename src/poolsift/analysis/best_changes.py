@@ -79,8 +79,7 @@ def best_changes(run: StoredRun, wanted: int, threads: int) -> list[BestChange]:
 
 def _always(run: StoredRun) -> list[Change]:
     """Changes that are counted whatever the rows say: gateways that are not known to be filtered, the newest rules."""
-    gateways = [] if run.tenant is None else [one for entry in run.tenant.tenants for one in entry.gateways]
-    names = dict.fromkeys(one.name for one in gateways if one.enhanced_filtering is not True)
+    names = dict.fromkeys(one.name for one in run.gateways if one.enhanced_filtering is not True)
     rules = [Change(ChangeKind.RULES, newest())] if run.rules != newest() else []
     return [*(Change(ChangeKind.ENHANCED_FILTERING, name) for name in names), *rules]
 

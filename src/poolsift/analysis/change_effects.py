@@ -6,12 +6,14 @@ by it. The tests on rows are cheap and may hold for too many rows, never for too
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from poolsift._native.nouns import parse_address
 from poolsift.evidence import Fact, Known
 from poolsift.overlay import ChangeKind
 
@@ -41,8 +43,10 @@ COLUMNS: Final = (
     "recipient_count",
     "tenant_id",
 )
+#: What tells that a message was sent to the outside; an output of the key columns has only the first.
+_SENT: Final = ("observed_from", "outbound_ip", "outbound_host", "outbound_ip_pool_name", "sfp")
 _BY_KIND: Final = {
-    ChangeKind.ACCEPT_DOMAIN: ("mail_from", "header_from", "recipient", "direction", "forwarded", "observed_from"),
+    ChangeKind.ACCEPT_DOMAIN: ("mail_from", "header_from", "recipient", "direction", "forwarded", *_SENT),
     ChangeKind.PUBLISH_DNS: ("mail_from", "header_from"),
     ChangeKind.SIGN_DKIM: ("mail_from", "header_from"),
     ChangeKind.AUTHORIZE: ("mail_from", "header_from", "client_ip", "source_ip", "helo"),
@@ -136,7 +140,7 @@ class Behind:
     def __call__(self, rows: StoredRows) -> Mask:
         """The mask."""
         found = np.zeros(len(rows), np.bool_)
-        places = np.flatnonzero(self._may_be_behind(rows.batch.column("client_ip")))
+        places = np.flatnonzero(_beginning_so(rows.batch.column("client_ip"), self._beginnings))
         if not len(places):
             return found
         near = rows.batch.select(["tenant_id", "client_ip"]).take(pa.array(places))
@@ -146,14 +150,6 @@ class Behind:
             own = np.flatnonzero(pc.fill_null(own, False).to_numpy(zero_copy_only=False))
             found[places[own]] = self._held(tenant_id, near.column("client_ip").take(pa.array(own)))
         return found
-
-    def _may_be_behind(self, addresses: pa.Array) -> Mask:
-        """By the first characters: an address in the dotted form has one spelling, any other is looked at."""
-        found = pc.match_substring(addresses, ":")
-        for beginning in self._beginnings:
-            found = pc.or_(found, pc.starts_with(addresses, beginning))
-        mask: Mask = pc.fill_null(found, False).to_numpy(zero_copy_only=False)
-        return mask
 
     def _held(self, tenant_id: str | None, addresses: pa.Array) -> Mask:
         coded = _encoded(addresses)
@@ -172,6 +168,37 @@ class Behind:
                 self._known.clear()
             self._known[tenant_id, address] = known
         return known
+
+
+class Within:
+    """Whether a row's ``client_ip`` lies in one of some prefixes."""
+
+    def __init__(self, networks: tuple[Network, ...]) -> None:
+        self._networks = networks
+        self._beginnings = sorted({_beginning(network) for network in networks})
+
+    def __call__(self, rows: StoredRows) -> Mask:
+        """The mask."""
+        found = np.zeros(len(rows), np.bool_)
+        places = np.flatnonzero(_beginning_so(rows.batch.column("client_ip"), self._beginnings))
+        coded = _encoded(rows.batch.column("client_ip").take(pa.array(places)))
+        words = [self._holds(text) for text in coded.dictionary.to_pylist()]
+        found[places] = np.array(words, np.bool_)[coded.indices.to_numpy()]
+        return found
+
+    def _holds(self, text: str) -> bool:
+        packed = parse_address(text)
+        address = None if packed is None else ipaddress.ip_address(packed)
+        return address is not None and any(address in network for network in self._networks)
+
+
+def _beginning_so(addresses: pa.Array, beginnings: Iterable[str]) -> Mask:
+    """By the first characters: an address in the dotted form has one spelling, any other is to be looked at."""
+    found = pc.match_substring(addresses, ":")
+    for beginning in beginnings:
+        found = pc.or_(found, pc.starts_with(addresses, beginning))
+    mask: Mask = pc.fill_null(found, False).to_numpy(zero_copy_only=False)
+    return mask
 
 
 def _beginning(network: Network) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from poolsift.analysis.change_effects import effects
+from poolsift.analysis.change_effects import Within, effects
 from poolsift.analysis.moves import Moves, MovesOfAll, PieceMoves
 from poolsift.analysis.pool_tables import PoolTables, Settings, may_be_normal
 from poolsift.analysis.stored_rows import any_of
-from poolsift.evidence import FACTS, Fact, Known
+from poolsift.evidence import FACT_MASK, FACTS, Fact, Known
 from poolsift.overlay import ChangeKind, Overlay
 from poolsift.verdicts import POOLS
 
@@ -36,6 +35,7 @@ _MAX_NAMES: Final = 200_000
 _NOT_REREAD: Final = frozenset({"pool", "candidates", "sender_domain", "recipient_count"})
 
 _POOL_NUMBERS: Final = {pool.value: number for number, pool in enumerate(POOLS)}
+_NOWHERE: Final = np.zeros(FACT_MASK + 1, np.bool_)
 _SPF: Final = FACTS.index(Fact.SPF_PASS)
 
 
@@ -80,11 +80,31 @@ class Scenario:
             self.tables or run.tables,
             only_to_normal=only_to_normal,
         )
+        authorized = [change for change in self.changes if change.kind is ChangeKind.AUTHORIZE]
+        self._inside = {change: Within((change.network,)) for change in authorized if change.network is not None}
+        yes = frozenset({Known.YES})
+        self._spf_helps = (self.tables or run.tables).moved_by(Fact.SPF_PASS, yes, {}) if authorized else _NOWHERE
         self._counts = MovesOfAll(tuple(change.text() for change in self.changes), run.most_entries)
 
     def touched(self, rows: StoredRows) -> Mask:
         """The rows to judge anew: no other can move, but by the profile."""
         return any_of((reach.states[rows.states] & rows.where(reach.effect.test) for reach in self._reaches), len(rows))
+
+    def lacking(
+        self, change: Change, rows: StoredRows, touched: Mask, evidence: NDArray[np.uint32]
+    ) -> Mapping[str, int]:
+        """Messages for which the output does not hold what a change needs, by what is missing."""
+        if change.kind is ChangeKind.ENHANCED_FILTERING:
+            unknown = touched & ((evidence >> np.uint32(2 * _SPF) & np.uint32(3)) == int(Known.UNKNOWN))
+            has_source = rows.recorded("source_ip")
+            return _counted(source_ip=unknown & ~has_source, spf=unknown & has_source)
+        if change.kind is ChangeKind.AUTHORIZE:
+            helped = self._spf_helps[rows.states]
+            nowhere = helped & rows.sender_in(change.target) & ~rows.recorded("client_ip")
+            if rows.has("helo"):
+                return _counted(client_ip=nowhere)
+            return _counted(client_ip=nowhere, helo=helped & rows.is_null_path() & rows.where(self._inside[change]))
+        return {}
 
     def piece(self) -> ScenarioPiece:
         """A fresh count for one piece of the output."""
@@ -123,7 +143,7 @@ class ScenarioPiece:
             evidence[touched] = again["evidence"]
         self.moves.add(rows, pools, may_be_normal(pools, candidates))
         for change in scenario.changes:
-            self.moves.lacking.update(_lacking(change, rows, touched, evidence))
+            self.moves.lacking.update(scenario.lacking(change, rows, touched, evidence))
 
     def _judged(self, batch: pa.RecordBatch) -> Mapping[str, Any]:
         kept = [name for name in batch.schema.names if name not in _NOT_REREAD]
@@ -154,10 +174,7 @@ def _reaches(found: Sequence[Effect], tables: PoolTables, *, only_to_normal: boo
     return [reach for reach in reaches if reach.states.any()]
 
 
-def _lacking(change: Change, rows: StoredRows, touched: Mask, evidence: NDArray[np.uint32]) -> Counter[str]:
-    """Messages for which the output does not hold what a change needs, by what is missing."""
-    if change.kind is ChangeKind.ENHANCED_FILTERING:
-        unknown = touched & ((evidence >> np.uint32(2 * _SPF) & np.uint32(3)) == int(Known.UNKNOWN))
-        has_source = rows.recorded("source_ip")
-        return +Counter({"source_ip": int((unknown & ~has_source).sum()), "spf": int((unknown & has_source).sum())})
-    return Counter()
+def _counted(**masks: Mask) -> dict[str, int]:
+    """How many rows each mask names, those that name none left out."""
+    counts = {word: int(np.count_nonzero(mask)) for word, mask in masks.items()}
+    return {word: count for word, count in counts.items() if count}

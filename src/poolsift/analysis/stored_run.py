@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from poolsift.engines.finished import Piece
     from poolsift.evidence import Fact, Known
     from poolsift.overlay import Overlay
+    from poolsift.tenant import Gateway
 
 #: Bytes of the memory ceiling that one kept entry of a table by domain or address stands for.
 _ENTRY_BYTES: Final = 1 << 10
@@ -55,6 +56,10 @@ class StoredRun:
         self.remarks: list[str] = []
         self.columns = stored_columns(self.manifest)
         self.most_entries = max(memory // _ENTRY_BYTES, _LEAST_ENTRIES)
+        overlay = self.said.get("overlay")
+        if overlay is not None:
+            changes = "; ".join(overlay["lines"])
+            self.remarks.append(f"the run took an overlay for made ({changes}): counted is what comes on top of it")
         self.tenant = self._tenant(tenant)
         self._given_snapshot = snapshot
 
@@ -62,6 +67,11 @@ class StoredRun:
     def records(self) -> int:
         """Rows of the output."""
         return int(self.manifest["accounting"]["records"])
+
+    @property
+    def gateways(self) -> list[Gateway]:
+        """The gateways of every tenant of the file."""
+        return [] if self.tenant is None else [one for entry in self.tenant.tenants for one in entry.gateways]
 
     @cached_property
     def pieces(self) -> list[Piece]:

@@ -192,6 +192,12 @@ def _overlay_remarks(run: StoredRun, changes: tuple[Change, ...]) -> list[str]:
         and run.said["dns"] == "off"
     ):
         remarks.append("the run assumed that sender domains resolve (DNS off): publish-dns moves little or nothing")
+    on = {gateway.name for gateway in run.gateways if gateway.enhanced_filtering is True}
+    remarks += [
+        f"gateway {change.target!r} has enhanced filtering already: turning it on moves nothing"
+        for change in changes
+        if change.kind is ChangeKind.ENHANCED_FILTERING and change.target in on
+    ]
     if ChangeKind.ENHANCED_FILTERING in kinds and run.dns is None:
         remarks.append(
             "without a DNS snapshot SPF of the source addresses is unknown: --snapshot FILE (poolsift resolve) tells it"
