@@ -171,23 +171,17 @@ class Behind:
 
 
 class Within:
-    """Whether a row's ``client_ip`` lies in one of some prefixes."""
+    """Whether addresses lie in one of some prefixes."""
 
     def __init__(self, networks: tuple[Network, ...]) -> None:
         self._networks = networks
-        self._beginnings = sorted({_beginning(network) for network in networks})
 
-    def __call__(self, rows: StoredRows) -> Mask:
-        """The mask."""
-        found = np.zeros(len(rows), np.bool_)
-        places = np.flatnonzero(_beginning_so(rows.batch.column("client_ip"), self._beginnings))
-        coded = _encoded(rows.batch.column("client_ip").take(pa.array(places)))
-        words = [self._holds(text) for text in coded.dictionary.to_pylist()]
-        found[places] = np.array(words, np.bool_)[coded.indices.to_numpy()]
-        return found
+    def count(self, addresses: pa.Array) -> int:
+        """How many of the texts are such addresses."""
+        return sum(entry["counts"] for entry in pc.value_counts(addresses).to_pylist() if self._holds(entry["values"]))
 
-    def _holds(self, text: str) -> bool:
-        packed = parse_address(text)
+    def _holds(self, text: str | None) -> bool:
+        packed = None if text is None else parse_address(text)
         address = None if packed is None else ipaddress.ip_address(packed)
         return address is not None and any(address in network for network in self._networks)
 

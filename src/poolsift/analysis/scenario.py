@@ -101,10 +101,16 @@ class Scenario:
         if change.kind is ChangeKind.AUTHORIZE:
             helped = self._spf_helps[rows.states]
             nowhere = helped & rows.sender_in(change.target) & ~rows.recorded("client_ip")
-            if rows.has("helo"):
-                return _counted(client_ip=nowhere)
-            return _counted(client_ip=nowhere, helo=helped & rows.is_null_path() & rows.where(self._inside[change]))
+            nameless = helped & rows.is_null_path() if not rows.has("helo") else None
+            return {**_counted(client_ip=nowhere), **self._without_helo(change, rows, nameless)}
         return {}
+
+    def _without_helo(self, change: Change, rows: StoredRows, nameless: Mask | None) -> Mapping[str, int]:
+        """Rows at an authorized address of which only HELO, which was not kept, could tell whose SPF record counts."""
+        if nameless is None or not nameless.any():
+            return {}
+        count = self._inside[change].count(rows.batch.column("client_ip").filter(pa.array(nameless)))
+        return {"helo": count} if count else {}
 
     def piece(self) -> ScenarioPiece:
         """A fresh count for one piece of the output."""
