@@ -342,11 +342,11 @@ class TestWhatIsMissing:
         assert moves_of(moves) == {("relay", "undetermined", True): (3, 7)}
         assert moves.lacking == {"source_ip": 1, "spf": 2}
 
-    def test_authorized_without_client_address_or_helo(self, small):
-        """A row without address matches none; one with a null reverse-path is about HELO, which was not kept."""
+    def test_authorized_without_client_address(self, small):
+        """A row without address matches no prefix; one with a null reverse-path is no matter of the domain."""
         moves = what_if(small[0], Overlay.parse("authorize 198.51.100.0/24 = x.example")).together
 
-        assert moves.lacking == {"client_ip": 1, "helo": 1}
+        assert moves.lacking == {"client_ip": 1}
         assert moves.moves == {}
 
     def test_the_tenant_file_has_changed(self, small):

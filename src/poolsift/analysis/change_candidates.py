@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from poolsift.tenant import Tenant
 
 #: Columns that finding candidates needs.
-COLUMNS: Final = ("mail_from", "header_from", "client_ip", "source_ip", "helo")
+COLUMNS: Final = ("mail_from", "header_from", "client_ip", "source_ip")
 
 #: What stands before the domain of an address.
 _UP_TO_DOMAIN: Final = r"(?s)^.*@"
@@ -143,12 +143,8 @@ class _Sources:
     def __call__(self, rows: StoredRows, wanted: Mask) -> pa.Table:
         client, source = (_taken(rows, name, wanted) for name in ("client_ip", "source_ip"))
         address = pc.if_else(pa.array(rows.where(self._filtered)[wanted]), source, client)
-        null_path = rows.is_null_path()
-        said = rows.recorded("mail_from") & ~null_path
+        said = rows.recorded("mail_from") & ~rows.is_null_path()
         domain = pc.if_else(pa.array(said[wanted]), _taken(rows, "sender_domain", wanted), None)
-        if rows.has("helo"):
-            helo = _each(_taken(rows, "helo", wanted), canonical_domain)
-            domain = pc.if_else(pa.array(null_path[wanted]), helo, domain)
         return pa.table({"address": _each(address, _address), "domain": domain})
 
 

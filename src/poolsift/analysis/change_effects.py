@@ -6,14 +6,12 @@ by it. The tests on rows are cheap and may hold for too many rows, never for too
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from poolsift._native.nouns import parse_address
 from poolsift.evidence import Fact, Known
 from poolsift.overlay import ChangeKind
 
@@ -49,7 +47,7 @@ _BY_KIND: Final = {
     ChangeKind.ACCEPT_DOMAIN: ("mail_from", "header_from", "recipient", "direction", "forwarded", *_SENT),
     ChangeKind.PUBLISH_DNS: ("mail_from", "header_from"),
     ChangeKind.SIGN_DKIM: ("mail_from", "header_from"),
-    ChangeKind.AUTHORIZE: ("mail_from", "header_from", "client_ip", "source_ip", "helo"),
+    ChangeKind.AUTHORIZE: ("mail_from", "header_from", "client_ip", "source_ip"),
     ChangeKind.ENHANCED_FILTERING: ("mail_from", "header_from", "client_ip", "source_ip", "helo"),
     ChangeKind.RULES: (),
 }
@@ -80,7 +78,7 @@ def effects(change: Change, tenant: Tenant | None) -> tuple[Effect, ...]:
     fact, test = {
         ChangeKind.PUBLISH_DNS: (Fact.DOMAIN_RESOLVES, _from(target)),
         ChangeKind.SIGN_DKIM: (Fact.DKIM_PASS, _signed_by(target)),
-        ChangeKind.AUTHORIZE: (Fact.SPF_PASS, _spf_of(target)),
+        ChangeKind.AUTHORIZE: (Fact.SPF_PASS, _from(target)),
     }[change.kind]
     return (Effect(fact, frozenset({Known.YES}), test),)
 
@@ -112,16 +110,6 @@ def _signed_by(domain: str) -> Test:
     def test(rows: StoredRows) -> Mask:
         unsaid = ~rows.recorded("header_from") & rows.sender_in(domain)
         return rows.may_end_in("header_from", domain) | unsaid
-
-    return test
-
-
-def _spf_of(domain: str) -> Test:
-    """SPF is about mail_from's domain, about helo where the reverse-path is null."""
-
-    def test(rows: StoredRows) -> Mask:
-        found = rows.sender_in(domain)
-        return found | (rows.is_null_path() & rows.may_end_in("helo", domain)) if rows.has("helo") else found
 
     return test
 
@@ -168,22 +156,6 @@ class Behind:
                 self._known.clear()
             self._known[tenant_id, address] = known
         return known
-
-
-class Within:
-    """Whether addresses lie in one of some prefixes."""
-
-    def __init__(self, networks: tuple[Network, ...]) -> None:
-        self._networks = networks
-
-    def count(self, addresses: pa.Array) -> int:
-        """How many of the texts are such addresses."""
-        return sum(entry["counts"] for entry in pc.value_counts(addresses).to_pylist() if self._holds(entry["values"]))
-
-    def _holds(self, text: str | None) -> bool:
-        packed = None if text is None else parse_address(text)
-        address = None if packed is None else ipaddress.ip_address(packed)
-        return address is not None and any(address in network for network in self._networks)
 
 
 def _beginning_so(addresses: pa.Array, beginnings: Iterable[str]) -> Mask:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from poolsift.analysis.change_effects import Within, effects
+from poolsift.analysis.change_effects import effects
 from poolsift.analysis.moves import Moves, MovesOfAll, PieceMoves
 from poolsift.analysis.pool_tables import PoolTables, Settings, may_be_normal
 from poolsift.analysis.stored_rows import any_of
-from poolsift.evidence import FACT_MASK, FACTS, Fact, Known
+from poolsift.evidence import FACTS, Fact, Known
 from poolsift.overlay import ChangeKind, Overlay
 from poolsift.verdicts import POOLS
 
@@ -35,7 +35,6 @@ _MAX_NAMES: Final = 200_000
 _NOT_REREAD: Final = frozenset({"pool", "candidates", "sender_domain", "recipient_count"})
 
 _POOL_NUMBERS: Final = {pool.value: number for number, pool in enumerate(POOLS)}
-_NOWHERE: Final = np.zeros(FACT_MASK + 1, np.bool_)
 _SPF: Final = FACTS.index(Fact.SPF_PASS)
 
 
@@ -80,10 +79,8 @@ class Scenario:
             self.tables or run.tables,
             only_to_normal=only_to_normal,
         )
-        authorized = [change for change in self.changes if change.kind is ChangeKind.AUTHORIZE]
-        self._inside = {change: Within((change.network,)) for change in authorized if change.network is not None}
         yes = frozenset({Known.YES})
-        self._spf_helps = (self.tables or run.tables).moved_by(Fact.SPF_PASS, yes, {}) if authorized else _NOWHERE
+        self._spf_helps = (self.tables or run.tables).moved_by(Fact.SPF_PASS, yes, {})
         self._counts = MovesOfAll(tuple(change.text() for change in self.changes), run.most_entries)
 
     def touched(self, rows: StoredRows) -> Mask:
@@ -101,16 +98,8 @@ class Scenario:
         if change.kind is ChangeKind.AUTHORIZE:
             helped = self._spf_helps[rows.states]
             nowhere = helped & rows.sender_in(change.target) & ~rows.recorded("client_ip")
-            nameless = helped & rows.is_null_path() if not rows.has("helo") else None
-            return {**_counted(client_ip=nowhere), **self._without_helo(change, rows, nameless)}
+            return _counted(client_ip=nowhere)
         return {}
-
-    def _without_helo(self, change: Change, rows: StoredRows, nameless: Mask | None) -> Mapping[str, int]:
-        """Rows at an authorized address of which only HELO, which was not kept, could tell whose SPF record counts."""
-        if nameless is None or not nameless.any():
-            return {}
-        count = self._inside[change].count(rows.batch.column("client_ip").filter(pa.array(nameless)))
-        return {"helo": count} if count else {}
 
     def piece(self) -> ScenarioPiece:
         """A fresh count for one piece of the output."""

@@ -87,10 +87,6 @@ class StoredRows:
             self._answers[test] = test(self)
         return self._answers[test]
 
-    def has(self, column: str) -> bool:
-        """Whether the column was kept and read."""
-        return column in self.batch.schema.names
-
     def recorded(self, column: str) -> Mask:
         """Where a text column holds something; an empty text is not recorded (docs/choices.md 1)."""
         return _mask(pc.greater(pc.binary_length(_plain(self.batch.column(column))), 0))

@@ -20,7 +20,6 @@ _LACKING: Final = {
     "source_ip": "no source address was recorded behind the gateway: SPF becomes unknown there",
     "spf": "no SPF result is known for the source address behind the gateway: SPF becomes unknown there",
     "client_ip": "the client address was not recorded, so that no authorized address can match",
-    "helo": "the reverse-path is null and HELO was not kept (classify --columns all keeps it)",
 }
 
 
