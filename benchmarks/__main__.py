@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 SEED = 20260701
-WORKLOADS = ["W1", "W12", "D1", "D1M", "S1"]
+WORKLOADS = ["W1", "W12", "WI", "D1", "D1M", "S1"]
 
 
 def machine() -> dict[str, str]:
@@ -46,6 +46,10 @@ def run(name: str, *, smoke: bool) -> dict[str, Any]:
 
         # Below a million records the buffers of reading and writing are not full yet, and memory rightly grows.
         return w12.run((1_000_000, 2_000_000) if smoke else (1_000_000, 10_000_000), SEED)
+    if name == "WI":
+        from benchmarks import wi
+
+        return wi.run(300_000, SEED, 3) if smoke else wi.run(10_000_000, SEED, 3)
     if name == "D1":
         from benchmarks import d1
 

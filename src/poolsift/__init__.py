@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from poolsift.analysis.whatif import WhatIf, what_if
     from poolsift.classifier import Classifier
     from poolsift.dns.snapshot import Snapshot
     from poolsift.domain_facts import DomainFacts
@@ -59,12 +60,14 @@ __all__ = [
     "UsageError",
     "Verdict",
     "VerdictStream",
+    "WhatIf",
     "__version__",
     "classify_files",
     "decode_evidence",
     "explain_verdict",
     "resolve_names",
     "survey_files",
+    "what_if",
 ]
 
 _HOMES = {
@@ -90,11 +93,13 @@ _HOMES = {
     "UsageError": "errors",
     "Verdict": "verdicts",
     "VerdictStream": "verdict_stream",
+    "WhatIf": "analysis.whatif",
     "classify_files": "engines.local",
     "decode_evidence": "evidence",
     "explain_verdict": "explain",
     "resolve_names": "engines.resolving",
     "survey_files": "engines.survey",
+    "what_if": "analysis.whatif",
 }
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from poolsift.analysis.domain_counts import DomainCounts
+from poolsift.analysis.forwards import Forwards
 from poolsift.evidence import FACTS, FLAG_SHIFT, FLAGS, Fact, Flag, Known
 from poolsift.verdicts import OVERLAID, SCHEMA_VERSION, Pool, compare_column, used_pool
 
@@ -61,6 +62,7 @@ class Summary:
         self._origins: Counter[str] = Counter()
         self._names: Counter[str] = Counter()
         self._flags: Counter[str] = Counter()
+        self._forwards = Forwards()
         self._domains = DomainCounts(["sender_domain", "pool", "fix"])
         self._incomplete = DomainCounts(["sender_domain"])
         self._incomplete_records = 0
@@ -79,6 +81,7 @@ class Summary:
         self._add_flags(verdicts)
         if self._overlay is not None:
             self._overlaid += _true(pc.not_equal(verdicts.column(OVERLAID), 0))
+        self._forwards.add(records, verdicts)
 
     def result(
         self, reports: Iterable[FileReport] = (), accounting: Mapping[str, int] | None = None
@@ -112,6 +115,7 @@ class Summary:
             "top_domains": self._domains.top(TOP_DOMAINS),
             "top_domains_capped": self._domains.capped,
             "spam_origin": {origin: self._origins[origin] for origin in ORIGINS if self._origins[origin]},
+            "forwards": self._forwards.result(),
             "unseen_pool_names": dict(list(_ranked(self._names).items())[:TOP_NAMES]),
             "flags": _ranked(self._flags),
             "newest_profile": {"name": self._newest, "changed": self._changed},

@@ -94,6 +94,12 @@ def _remarks(result: Mapping[str, Any]) -> Iterator[str]:
             f"tenant file looks incomplete: the tenant itself submitted {incomplete['records']:,} "
             f"records from domains outside it: {names}"
         )
+    rewritten = result["forwards"]["srs_predicted_relay"]
+    if rewritten:
+        yield (
+            f"{rewritten:,} records have a sender rewritten by SRS and are predicted relay: "
+            "senders are not rewritten in the relay pool, so something else is wrong there"
+        )
     account = result["accounting"]
     if account:
         yield (
@@ -122,6 +128,7 @@ def _sections(result: Mapping[str, Any]) -> Iterator[_Section]:
         _Section("prediction and observation", [_counted(word, n, total) for word, n in result["agreement"].items()]),
         _Section("undetermined: what would decide", _plain(result["undetermined"])),
         _Section("spam by origin", _plain({_ORIGIN_WORDS[word]: n for word, n in result["spam_origin"].items()})),
+        _Section("forwarded mail by pool used, its sender rewritten (SRS) or not", _forwards(result["forwards"])),
         _Section(_domains_title(result), [_domain_row(entry) for entry in result["top_domains"]]),
         _Section("first action worth taking, by records", _plain(_actions(result))),
         _Section("pool names never seen before (please report)", _plain(_without_addresses(names))),
@@ -135,6 +142,14 @@ def _sections(result: Mapping[str, Any]) -> Iterator[_Section]:
 def _actions(result: Mapping[str, Any]) -> dict[str, int]:
     """The fixes but for those that only find out a fact: these stand in their own section."""
     return {fix: count for fix, count in result["fixes"].items() if fix not in result["undetermined"]}
+
+
+def _forwards(counts: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    return [
+        (pool, f"{n:,}", word)
+        for key, word in (("with_srs", "rewritten"), ("without_srs", "not rewritten"))
+        for pool, n in counts[key].items()
+    ]
 
 
 def _domains_title(result: Mapping[str, Any]) -> str:

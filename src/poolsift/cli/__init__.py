@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "resolve": "Ask the DNS about names once, and keep the answers as a snapshot.",
     "survey": "List the names an archive has to ask the DNS about.",
     "explain": "One verdict in words: evidence, rule, what was observed, what would change it.",
+    "whatif": "Count what a change would move from pool to pool, or find the changes that help most.",
     "blocklist": "Ask blocklists about the outbound addresses of a finished output.",
     "tenant": "Write a tenant file to fill in, or check one.",
     "rules": "List the rule profiles, or show one.",

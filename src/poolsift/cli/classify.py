@@ -150,6 +150,7 @@ def command(
     _report(result, as_json, quiet)
     if not quiet and output != "-":
         print(_where(result, output, options["rejects"]), file=sys.stderr)
+        print("".join(f"{line}\n" for line in _hints(result, output, tenant, options)), end="", file=sys.stderr)
     return result.exit_code
 
 
@@ -204,6 +205,17 @@ def _where(result: Any, output: str, rejects: str | None) -> str:
     rejected = result.manifest["rejects"]
     rest = f"; rejected rows: {shown(rejects or rejected['name'])}" if rejected else ""
     return f"\nresults: {shown(output)} ({held}{rest})"
+
+
+def _hints(result: Any, output: str, tenant: str | None, options: dict[str, Any]) -> list[str]:
+    """What-if commands worth trying on this output, with a title; none where its rows cannot be read again."""
+    from poolsift.analysis.summary_hints import whatif_hints
+    from poolsift.tenant import Tenant
+
+    if not result.manifest or options["columns"] == "verdict":
+        return []
+    hints = whatif_hints(result.summary, output, None if tenant is None else Tenant.load(tenant))
+    return ["to see what a change would move:", *hints] if hints else []
 
 
 def _report(result: Any, as_json: bool, quiet: bool) -> None:

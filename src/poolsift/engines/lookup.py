@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -11,37 +10,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from poolsift.engines.finished import read_manifest
 from poolsift.errors import InputError, UsageError
 from poolsift.readers import load_format
 from poolsift.readers.base import ReadOptions
 from poolsift.readers.rejects import FileReport
 from poolsift.readers.source import Source
 from poolsift.writers.columns import METADATA
-from poolsift.writers.publish import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _BATCH_ROWS: Final = 65_536
 
-#: What a manifest is looked up by; a file without these was written by something else.
-_KEYS: Final = frozenset({"options", "outputs", "verdicts", "inputs"})
-
 
 class FinishedRun:
     """An output with its manifest. Raises UsageError where there is none."""
 
     def __init__(self, out: str) -> None:
-        path = Path(out)
-        self.directory = path if path.is_dir() else path.absolute().parent
-        manifest = path / MANIFEST if path.is_dir() else path.with_name(f"{path.name}.{MANIFEST}")
-        try:
-            self.manifest: dict[str, Any] = orjson.loads(manifest.read_bytes())
-        except (OSError, orjson.JSONDecodeError):
-            expected = "the -o of poolsift classify"
-            raise UsageError("no finished run", path=out, found=f"no {manifest.name}", expected=expected) from None
-        if not isinstance(self.manifest, dict) or _KEYS - self.manifest.keys():
-            raise UsageError("not a manifest", path=str(manifest), expected="one that poolsift classify wrote")
+        self.directory, self.manifest = read_manifest(out)
         written = self.manifest["options"]["to"]
         if written == "csv":
             raise UsageError("cannot be looked up", path=out, found="csv", expected="parquet, arrow or ndjson")

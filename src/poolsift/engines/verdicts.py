@@ -17,7 +17,7 @@ from poolsift.classifier import Classifier
 from poolsift.engines.undecided import UndecidedNames
 from poolsift.errors import UsageError
 from poolsift.evidence import FLAG_SHIFT, FLAGS, Flag
-from poolsift.rules import newest
+from poolsift.rules import BUILT_IN, BY_DATE, newest
 from poolsift.verdicts import compare_column
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ class VerdictSource:
         self._classifier = Classifier(
             tenant, dns=answers, rules=rules, compare=compared, assume=assume, overlay=overlay
         )
+        chosen = rules if overlay is None or overlay.rules is None else overlay.rules
+        self._rules_file = chosen if isinstance(chosen, str) and chosen not in {*BUILT_IN, BY_DATE} else None
         self._hidden = None if self._newest in compare else compare_column(self._newest)
         self._tenant = tenant
         self._dns = dns
@@ -171,6 +173,7 @@ class VerdictSource:
         live = {} if self._live is None else {"dns_live": self._live.description()}
         return {
             "rules": self._classifier.rules.name,
+            "rules_file": self._rules_file,
             "compared": [profile.name for profile in self._classifier.compare],
             "assumed": self._assumed(),
             "dns": self._dns_name(),

@@ -15,12 +15,18 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 _FORMULA: Final = r"(^|[;\n\r])('*[=+\-@\t\r\x00＝＋－＠])"
+_SAFE: Final = _FORMULA.replace("('*", "'('*")
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def formula_safe(column: pa.Array) -> pa.Array:
     """Text that no spreadsheet takes for a formula."""
     return pc.replace_substring_regex(column, _FORMULA, r"\1'\2")
+
+
+def formula_restored(column: pa.Array) -> pa.Array:
+    """What ``formula_safe`` was given: one apostrophe is taken away wherever one was added."""
+    return pc.replace_substring_regex(column, _SAFE, r"\1\2")
 
 
 class CsvWriter:
