@@ -110,6 +110,7 @@ class SpfAnswers:
                 time.sleep(self._recheck_after)
                 self._asker.refresh()
                 self._asker.run(self._again(), self._take_again)
+        self._cache.commit()  # what comes next may take a while
         self._let_stale_stand_in()
         self._questions.end_round()
 
