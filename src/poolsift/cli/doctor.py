@@ -28,7 +28,7 @@ _LEAST_C_ARES: Final = (1, 34, 9)
 _OLD_LIST: Final = timedelta(days=365)
 _LEAST_DISK: Final = 10 << 30
 _PACKAGES: Final = (
-    "aiodns", "pycares", "dnspython", "pyspf", "orjson", "pyarrow", "click", "rich", "msgspec", "idna",
+    "aiodns", "pycares", "dnspython", "pyspf", "orjson", "pyarrow", "numpy", "click", "rich", "msgspec", "idna",
     "publicsuffixlist", "isal",
 )  # fmt: skip
 
