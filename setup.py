@@ -47,7 +47,7 @@ def extension(path: Path) -> Extension:
         f"poolsift._native.{path.stem}",
         [f"src/poolsift/_native/{path.stem}.pyx"],
         include_dirs=["native/include"],
-        depends=HEADERS,
+        depends=[*HEADERS, *BODIES],
         language="c++",
         extra_compile_args=compile_flags(),
         extra_link_args=link_flags(),

@@ -1,6 +1,7 @@
 """Fixtures that several test files share: outside data, the shipped tables, Hypothesis profiles."""
 
 import os
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(find_spec("poolsift").origin).parent / "data"
 OUTSIDE = Path(os.environ.get("POOLSIFT_SHARED") or ROOT.parent / "shared")
 NOT_HERE = "outside data is not here: set POOLSIFT_SHARED or put it in ../shared"
+
+# A run that a shell put into the background ignores interrupts, and so would every command that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Under a loaded machine a single example may be slow without being wrong.
 _QUIET = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

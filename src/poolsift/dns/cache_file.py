@@ -145,7 +145,7 @@ def _prepare(connection: sqlite3.Connection, path: str, warnings: list[str], *, 
     if not shared:
         connection.execute("PRAGMA locking_mode = exclusive")  # then even an existing log needs no memory to share
     _own_version(connection)
-    if connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
+    if connection.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
         raise _DamagedError
     _set_journal(connection, shared=shared)
     with writing(connection):
