@@ -204,9 +204,11 @@ class TestDemoArchive:
         text = archive.tenant.read_text(encoding="utf-8")
         edited = text.replace('["contoso.com", ', '["app.contoso.com", "partner000.example", "contoso.com", ')
         rows = [orjson.loads(line) for line in archive.snapshot.read_bytes().splitlines()]
-        names = {row["name"]: {"A": row["a"], "MX": row["mx"]} for row in rows}
-        names["retired-brand.example"] = {"A": "present", "MX": "absent"}
-        snapshot = Snapshot.from_dict(names)
+        gone = [row for row in rows if (row["name"], row["rdtype"]) == ("retired-brand.example", "A")]
+        gone[0] |= {"status": "present", "reason": None, "confirmed": False, "rdata": ["192.0.2.1"]}
+        published = tmp_path / "published.ndjson"
+        published.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+        snapshot = Snapshot.open(str(published))
         overlay, ignore = self.ACCEPT_AND_PUBLISH, ["accepted"]
         overlaid = self.verdicts(archive, tmp_path / "overlaid.parquet", overlay=overlay, ignore=ignore)
         other = self.verdicts(archive, tmp_path / "edited.parquet", text=edited, snapshot=snapshot, ignore=ignore)

@@ -111,9 +111,10 @@ def snapshot_rows() -> list[dict[str, Any]]:
 def _answer(types: Types, rdtype: str) -> dict[str, Any]:
     held = types[rdtype]
     if not isinstance(held, str):
-        return {"status": "present", "reason": None, "rdata": held}
+        return {"status": "present", "reason": None, "confirmed": False, "rdata": held}
     missing = "nxdomain" if all(other == "absent" for other in types.values()) else "nodata"
-    return {"status": held, "reason": "servfail" if held == "unknown" else missing, "rdata": None}
+    reason = "servfail" if held == "unknown" else missing
+    return {"status": held, "reason": reason, "confirmed": held == "absent", "rdata": None}
 
 
 def _site(name: str) -> Types:
