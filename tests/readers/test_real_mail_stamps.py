@@ -7,10 +7,14 @@ from collections import Counter
 import pyarrow as pa
 import pytest
 
+from poolsift import Classifier
+from poolsift._native.nouns import DnsTable, SpfTable
+from poolsift.evidence import decode_evidence
 from poolsift.readers.base import ReadOptions
 from poolsift.readers.headers import FORMAT
 from poolsift.readers.rejects import FileReport
 from poolsift.readers.source import Source
+from poolsift.records import SPF_WORDS
 
 LEAVES = re.compile(
     r"Received: from [^;]*?(?:outbound\.protection|\.hotmail)\S*[^;]* by (?!\S*\.outlook\.com)", re.IGNORECASE
@@ -66,3 +70,48 @@ def test_how_many_messages_have_none(stamps, records):
 
     assert Counter(stamp is not None for stamp in stamps) == {True: 616, False: 1875}
     assert Counter(spf is not None for spf, _ in words) == {True: 616, False: 1875}
+
+
+class OneWord:
+    """An SpfSource by which every domain and address comes to one word."""
+
+    def __init__(self, word):
+        self.table = SpfTable()
+        self._word = bytes([SPF_WORDS.index(word) + 1])
+
+    def answer(self, asked):
+        for _, name, family in asked:
+            self.table.add(name, family, bytes(4 if family == 4 else 16), self._word)
+
+
+class Dns:
+    """A source of DNS that knows no name and brings SPF along."""
+
+    path = sha256 = None
+
+    def __init__(self, spf):
+        self.table, self.spf = DnsTable(), spf
+
+
+def test_evaluated_spf_never_stands_where_a_stamp_does(records):
+    """Whatever an evaluation would come to: a stamped result stays, and only messages without one are evaluated.
+
+    The headers lack MAIL FROM, without which nothing is evaluated; here each message is given one.
+    """
+    said = records["spf"].to_pylist()
+    place = records.schema.get_field_index("mail_from")
+    records = records.set_column(place, "mail_from", pa.array(["ann@sender.example"] * len(said)))
+    origins: Counter[tuple[bool, str | None]] = Counter()
+    for word, fact in (("pass", "yes"), ("fail", "no")):
+        verdicts = pa.table(Classifier(dns=Dns(OneWord(word))).classify(records)).to_pylist()
+        for stamped, row in zip(said, verdicts, strict=True):
+            origins[stamped is not None, row["spf_from"]] += 1
+            expected = {None: "unknown", "pass": "yes", "temperror": "unknown"}.get(stamped, "no")
+            expected = fact if row["spf_from"] == "evaluated" and stamped is None else expected
+
+            assert decode_evidence(row["evidence"])["spf_pass"] == expected
+
+    assert origins[True, "log"] == 2 * 616
+    assert origins[False, "evaluated"] == 2 * 64
+    assert origins.total() == 2 * 2491
+    assert {spf_from for stamped, spf_from in origins if stamped} == {"log"}
