@@ -125,6 +125,7 @@ class TestTrees:
 
         assert trees.description() == {
             "tuples": 4, "domains": 2, "compiled": 1, "not_compiled": {"ptr": 1, "size": 1},
+            "not_compiled_names": ["a.example"],
         }  # fmt: skip
 
 

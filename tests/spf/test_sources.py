@@ -100,7 +100,8 @@ def test_counts_name_what_was_not_compiled(source):
                 word(source, name, client_ip)
 
     assert source.results.description() == {
-        "domains": 4, "compiled": 1, "not_compiled": {"macro %{i}": 1, "macro %{l}": 1}, "not_listed": 1, "outcomes": 8,
+        "domains": 4, "compiled": 1, "not_compiled": {"macro %{i}": 1, "macro %{l}": 1},
+        "not_compiled_names": ["each.example", "local.example"], "not_listed": 1, "outcomes": 8,
     }  # fmt: skip
 
 

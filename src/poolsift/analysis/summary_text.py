@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _BAR: Final = 24
+#: Domains named in one line.
+_NAMES_SHOWN: Final = 3
 #: Different notes shown; the manifest holds the rest.
 _NOTES: Final = 10
 
@@ -110,10 +112,13 @@ def _remarks(result: Mapping[str, Any]) -> Iterator[str]:
 
 def _spf_remark(spf: Mapping[str, Any]) -> str:
     """How much of SPF was evaluated, how, and what could not be."""
-    line = f"SPF evaluated for {spf['records']:,} records; {spf['domains']:,} domains asked about"
+    compiled = f"{spf['domains']:,} domains, {spf['compiled']:,} of them compiled"
+    line = f"SPF evaluated for {spf['records']:,} records of {compiled}"
     if spf["not_compiled"]:
         reasons = ", ".join(f"{shown(reason)} {count:,}" for reason, count in spf["not_compiled"].items())
-        line += f"; message by message because of {reasons}"
+        names = [shown(name) for name in spf["not_compiled_names"]]
+        more = ["…"] if len(names) > _NAMES_SHOWN else []
+        line += f", the others message by message ({reasons}: {', '.join([*names[:_NAMES_SHOWN], *more])})"
     if spf["not_listed"]:
         line += f"; {spf['not_listed']:,} are not in the snapshot"
     return line

@@ -139,6 +139,8 @@ def _spf_lines(spf: Mapping[str, Any]) -> Iterator[str]:
     )
     for reason, count in spf["not_compiled"].items():
         yield f"  evaluated message by message: {shown(reason)}  {count:,}"
+    if spf["not_compiled_names"]:
+        yield f"  among them {', '.join(map(shown, spf['not_compiled_names']))}"
     for reason, count in spf["unknown"].items():
         yield f"  unknown: {reason.replace('_', ' ')}  {count:,}"
     if spf["stale"]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 
 from poolsift.engines.name_inputs import SpfTuple
 from poolsift.engines.scratch import ScratchFile
+from poolsift.spf.results import NAMES_SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -92,12 +93,14 @@ class SpfTrees:
     def description(self) -> dict[str, Any]:
         """Counts for people: tuples, domains, those whose trees were all compiled, and the others by reason."""
         reasons = "SELECT reason, count(DISTINCT name) FROM trees WHERE reason <> '' GROUP BY reason ORDER BY reason"
+        names = "SELECT DISTINCT name FROM trees WHERE reason <> '' ORDER BY name LIMIT ?"
         domains = self._number("SELECT count(DISTINCT name) FROM trees")
         return {
             "tuples": self._number("SELECT count(*) FROM tuples"),
             "domains": domains,
             "compiled": domains - self._number("SELECT count(DISTINCT name) FROM trees WHERE reason <> ''"),
             "not_compiled": {reason: count for rows in self._file.read(reasons) for reason, count in rows},
+            "not_compiled_names": [name for rows in self._file.read(names, (NAMES_SHOWN,)) for (name,) in rows],
         }
 
     def close(self) -> None:

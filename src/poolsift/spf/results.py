@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from bisect import insort
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from poolsift._native.nouns import DnsTable
@@ -22,6 +23,8 @@ TEMPERROR: Final = WORD_NUMBERS["temperror"]
 #: Bytes of an address by family.
 SIZES: Final[Mapping[int, int]] = {4: 4, 6: 16}
 
+#: Names of domains listed for people, the first in the order of their letters.
+NAMES_SHOWN: Final = 20
 #: Names counted exactly; it bounds memory to some 100 MB.
 _MOST_NAMES: Final = 2_000_000
 
@@ -62,6 +65,7 @@ class SpfResults:
         self._domains = _Names()
         self._not_listed = _Names()
         self._by_message = _Names()
+        self._shown: list[str] = []
         self._reasons: dict[str, _Names] = {}
 
     def add_uniform(self, name: str, family: int, word: int) -> None:
@@ -78,11 +82,17 @@ class SpfResults:
         self._domains.add(name)
         if isinstance(compiled, NotCompiled):
             self._by_message.add(name)
+            self._show(name)
             self._reasons.setdefault(compiled.reason, _Names()).add(name)
             self.table.add_uncompiled(name, family, compiled.needs_local)
         else:
             starts = b"".join(start.to_bytes(SIZES[family]) for start in compiled.starts)
             self.table.add(name, family, starts, compiled.words)
+
+    def _show(self, name: str) -> None:
+        if name not in self._shown:
+            insort(self._shown, name)
+            del self._shown[NAMES_SHOWN:]
 
     def add_outcome(self, asked: OutcomeAsked, outcome: SpfOutcome | None) -> None:
         """The result for one message; None where it could not be evaluated."""
@@ -100,12 +110,14 @@ class SpfResults:
     def description(self) -> dict[str, Any]:
         """For the manifest: domains, those whose record trees were compiled, and why others were not.
 
-        Exact up to two million names, from then on "at least". A domain may have several reasons.
+        Exact up to two million names, from then on "at least". A domain may have several reasons; of those not
+        compiled the first twenty are named.
         """
         return {
             "domains": len(self._domains),
             "compiled": len(self._domains) - len(self._by_message) - len(self._not_listed),
             "not_compiled": {reason: len(names) for reason, names in sorted(self._reasons.items())},
+            "not_compiled_names": list(self._shown),
             "not_listed": len(self._not_listed),
             "outcomes": self.outcomes,
         }
