@@ -12,6 +12,7 @@ from poolsift.analysis.change_candidates import COLUMNS, CandidateCounts
 from poolsift.analysis.change_effects import needed_columns
 from poolsift.analysis.scenario import EffectsOf, Scenario
 from poolsift.analysis.stored_scan import scan
+from poolsift.domain_facts import organizational_domain
 from poolsift.overlay import Change, ChangeKind
 from poolsift.rules import newest
 from poolsift.verdicts import Pool
@@ -29,13 +30,18 @@ _LAST: Final = (0, "")
 
 
 class BestChange(NamedTuple):
-    """One change, what it moves to the normal pool, and from which pools."""
+    """One change, what it moves to the normal pool, and from which pools.
+
+    ``own``: whether its domain belongs to a tenant of the file (shares an organizational domain with an accepted
+    one), so that the tenant can make the change; None where it is about no domain, or no tenant file is known.
+    """
 
     rank: int
     line: str
     messages: int
     recipients: int
     pools: dict[str, Count]
+    own: bool | None = None
 
     @property
     def order(self) -> tuple[int, str]:
@@ -51,6 +57,7 @@ class BestChange(NamedTuple):
             "messages": self.messages,
             "recipients": self.recipients,
             "from_pools": pools,
+            "own_domain": self.own,
         }
 
 
@@ -93,8 +100,15 @@ def _counted(run: StoredRun, changes: list[Change], threads: int) -> list[BestCh
     scan(run, [*needed_columns(changes), *times], scenarios, threads)
     results = [scenario.result() for scenario in scenarios]
     best = []
-    for moves in results:
+    for change, moves in zip(changes, results, strict=True):
         pools = {move.from_pool: count for move, count in moves.ranked() if move.to_pool == Pool.NORMAL}
         if pools:
-            best.append(BestChange(0, moves.changes[0], *moves.to_normal, pools))
+            best.append(BestChange(0, moves.changes[0], *moves.to_normal, pools, _is_own(run, change)))
     return best
+
+
+def _is_own(run: StoredRun, change: Change) -> bool | None:
+    if run.tenant is None or change.kind in {ChangeKind.ENHANCED_FILTERING, ChangeKind.RULES}:
+        return None
+    organizational = organizational_domain(change.target)
+    return any(organizational in entry.own for entry in run.tenant.tenants)

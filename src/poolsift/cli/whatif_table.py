@@ -32,6 +32,10 @@ class _Number(NamedTuple):
         return f"{self.value:,}"
 
 
+#: Whose domain a change is about: another's owner has to make it.
+_WHOSE: Final = {True: "yours", False: "another's", None: ""}
+
+
 def table_lines(found: WhatIf) -> Iterator[str]:
     """The whole answer in plain text; values from logs are escaped."""
     yield f"{found.records:,} records, rules {shown(found.rules)}, {_assumed(found)}"
@@ -99,11 +103,11 @@ def _lacking(moves: Moves) -> Iterator[str]:
 
 
 def _best(best: Sequence[BestChange]) -> list[list[str | _Number]]:
-    rows: list[list[str | _Number]] = [["", "change", "messages", "recipients", "from pools"]]
+    rows: list[list[str | _Number]] = [["", "change", "messages", "recipients", "from pools", "domain"]]
     for change in best:
         pools = ", ".join(f"{pool} {count.messages:,}" for pool, count in change.pools.items())
         numbers = (_Number(change.messages), _Number(change.recipients))
-        rows.append([_Number(change.rank), shown(change.line), *numbers, pools])
+        rows.append([_Number(change.rank), shown(change.line), *numbers, pools, _WHOSE[change.own]])
     return rows
 
 
