@@ -76,7 +76,7 @@ def test_json_replaces_the_table(out):
     ]  # fmt: skip
     assert found["best"] == [
         {"rank": 1, "change": "accept-domain x.example", "messages": 3, "recipients": 3,
-         "from_pools": {"relay": {"messages": 3, "recipients": 3}}},
+         "from_pools": {"relay": {"messages": 3, "recipients": 3}}, "own_domain": False},
     ]  # fmt: skip
 
 
@@ -87,9 +87,9 @@ def test_the_best_changes(out):
     assert ended.stdout.splitlines()[1:] == [
         "",
         "single changes that move most messages to the normal pool",
-        "     change                   messages  recipients  from pools",
-        "  1  accept-domain x.example         3           3  relay 3",
-        "  2  sign-dkim x.example             3           3  relay 3",
+        "     change                   messages  recipients  from pools  domain",
+        "  1  accept-domain x.example         3           3  relay 3     another's",
+        "  2  sign-dkim x.example             3           3  relay 3     another's",
     ]
 
 

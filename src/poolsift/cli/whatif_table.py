@@ -21,6 +21,8 @@ _LACKING: Final = {
     "spf": "no SPF result is known for the source address behind the gateway: SPF becomes unknown there",
     "client_ip": "the client address was not recorded, so that no authorized address can match",
 }
+#: Whose domain a change is about: another's owner has to make it, and cannot make it an accepted one here.
+_WHOSE: Final = {True: "yours", False: "another's", None: ""}
 
 
 class _Number(NamedTuple):
@@ -30,10 +32,6 @@ class _Number(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.value:,}"
-
-
-#: Whose domain a change is about: another's owner has to make it.
-_WHOSE: Final = {True: "yours", False: "another's", None: ""}
 
 
 def table_lines(found: WhatIf) -> Iterator[str]:
