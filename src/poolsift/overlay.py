@@ -157,11 +157,12 @@ class Overlay:
 
     def accepted(self, tenant: Tenant | None, index: int) -> dict[str, bool]:
         """What the tenant of this index accepts besides: canonical name → whether any depth below it too."""
-        return {
-            change.target: change.subdomains
-            for change in self.of(ChangeKind.ACCEPT_DOMAIN)
-            if self._tenant_of(change, tenant) == index
-        }
+        found: dict[str, bool] = {}
+        for change in self.of(ChangeKind.ACCEPT_DOMAIN):
+            if self._tenant_of(change, tenant) == index:
+                # A tenant may be named once by its name and once by its id; the order of lines means nothing.
+                found[change.target] = change.subdomains or found.get(change.target, False)
+        return found
 
     def _file(self, change: Change, tenant: Tenant | None) -> Tenant:
         if tenant is None:

@@ -42,7 +42,12 @@ class StoredRows:
     @cached_property
     def evidence(self) -> NDArray[np.uint32]:
         """The evidence with its marks."""
-        found: NDArray[np.uint32] = self.batch.column("evidence").to_numpy()
+        column = self.batch.column("evidence")
+        if column.type != pa.uint32() or column.null_count:
+            raise TypeError(f"column evidence: found {column.type}, {column.null_count} nulls; expected uint32 without")
+        found: NDArray[np.uint32] = column.to_numpy()
+        if (found & found >> 1 & 0x5555).any():
+            raise ValueError("column evidence: found a fact of value 3, expected 0 to 2")
         return found
 
     @cached_property

@@ -7,8 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Protocol
 
+import pyarrow as pa
+
 from poolsift.analysis.stored_rows import StoredRows
 from poolsift.engines.finished import read_piece
+from poolsift.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -54,8 +57,12 @@ def _counted(
         counters: list[PieceCounter] = [watcher.piece() for watcher in watchers]
         for batch in read_piece(piece, columns):
             rows = StoredRows(batch)
-            for counter in counters:
-                counter.add(rows)
+            try:
+                for counter in counters:
+                    counter.add(rows)
+            except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+                text = f"columns are not what classify writes: {error}"
+                raise InputError("output_damaged", text, str(piece.path)) from error
         return counters
 
     if threads == 1:

@@ -15,9 +15,9 @@ from poolsift.analysis.change_effects import needed_columns
 from poolsift.analysis.scenario import EffectsOf, Scenario
 from poolsift.analysis.stored_run import StoredRun
 from poolsift.analysis.stored_scan import scan
-from poolsift.errors import UsageError
+from poolsift.errors import InputError, UsageError
 from poolsift.overlay import ChangeKind
-from poolsift.verdicts import SCHEMA_VERSION
+from poolsift.verdicts import SCHEMA_VERSION, Pool
 from poolsift.writers.columns import METADATA
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def what_if(
     if not changes and not best:
         raise UsageError("no change to look at", expected="an overlay with at least one change, or best")
     run = StoredRun(os.fspath(out), tenant=tenant, snapshot=snapshot, memory=memory)
+    _check_run(run, changes, best)
     if overlay is not None:
         overlay.check(run.tenant)
     counted = _counted(run, changes, together=together, alone=alone, threads=threads)
@@ -125,11 +126,34 @@ def what_if(
         records=run.records,
         rules=str(run.said["rules"]),
         assumed=dict(run.said["assumed"]),
-        remarks=(*run.remarks, *_overlay_remarks(run, changes)),
+        remarks=(*run.remarks, *_overlay_remarks(run, changes), *_sending_remark(run, counted)),
         together=counted.together,
         alone=counted.alone,
         best=None if found is None else tuple(found),
     )
+
+
+def _check_run(run: StoredRun, changes: tuple[Change, ...], best: int) -> None:
+    """Refuse what would be counted wrongly: what an address stands for is known by the gateways of the tenant file."""
+    path = run.said["tenant_file"]
+    if path is not None and run.tenant is None and (best or any(one.kind is ChangeKind.AUTHORIZE for one in changes)):
+        expected = "--tenant FILE: its gateways decide which address SPF is about"
+        raise UsageError("the tenant file of the run is gone", path=run.out, found=path, expected=expected)
+    lines = [] if run.said.get("overlay") is None else run.said["overlay"]["lines"]
+    filtered = next((line for line in lines if line.startswith(ChangeKind.ENHANCED_FILTERING)), None)
+    if filtered is not None:
+        expected = "the output of a run without that line: what it replaced is no longer known"
+        raise UsageError("the run took a gateway for filtered", path=run.out, found=filtered, expected=expected)
+
+
+def _sending_remark(run: StoredRun, counted: _Counted) -> list[str]:
+    """Key columns do not keep every sign of sending."""
+    moved = [counted.together, *counted.alone]
+    moves = [move for one in moved if one is not None for move in one.moves if move.to_pool == Pool.NOT_OUTBOUND]
+    if not moves or run.manifest["options"]["columns"] != "key":
+        return []
+    text = "mail to a domain that becomes accepted counts as not sent on unless its verdict shows what sent it"
+    return [f"{text}; an output of classify --columns all is exact"]
 
 
 @dataclass
@@ -148,6 +172,9 @@ def _counted(run: StoredRun, changes: tuple[Change, ...], *, together: bool, alo
     check = BaselineCheck(run.tables)
     times = ["time"] if any(one.needs_time for one in [run.tables, *_tables(single + whole)]) else []
     scan(run, [*needed_columns(changes), *times], [*single, *whole, check], threads)
+    if check.rows != run.records:
+        found, expected = f"{check.rows:,} rows", f"{run.records:,}, as the manifest says"
+        raise InputError("output_damaged", f"found {found}, expected {expected}", run.out)
     if check.different:
         run.remarks.append(
             f"{check.different:,} records were put into another pool than rules {run.said['rules']} give today: "
@@ -167,6 +194,7 @@ class BaselineCheck:
 
     tables: PoolTables
     different: int = field(default=0)
+    rows: int = field(default=0)
 
     def piece(self) -> BaselineCheck:
         """A fresh count."""
@@ -176,10 +204,12 @@ class BaselineCheck:
         """Compare one batch."""
         pools, _ = self.tables.lookup(rows.evidence, rows.times)
         self.different += int(np.count_nonzero(pools != rows.pools))
+        self.rows += len(pools)
 
     def merge(self, piece: BaselineCheck) -> None:
         """Take one piece."""
         self.different += piece.different
+        self.rows += piece.rows
 
 
 def _overlay_remarks(run: StoredRun, changes: tuple[Change, ...]) -> list[str]:

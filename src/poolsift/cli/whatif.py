@@ -73,7 +73,7 @@ def command(
         raise UsageError("nothing to look at", path=out, expected=expected)
     if save_overlay is not None and not len(changes):
         raise UsageError("no change to save", key="--save-overlay", expected="at least one change")
-    _check_places(out, overlay, tenant, snapshot, (("-o", output), ("--save-overlay", save_overlay)))
+    _check_places(out, (overlay, tenant, snapshot, changes.rules), (("-o", output), ("--save-overlay", save_overlay)))
     from poolsift.analysis.whatif import what_if
 
     found = what_if(out, changes, tenant=tenant, snapshot=snapshot, best=best or 0, threads=threads, memory=memory)
@@ -122,22 +122,21 @@ def _named(error: Exception, word: str, text: str) -> UsageError:
     return UsageError(error.message, key=f"--{word}", found=error.found, expected=error.expected, nearest=error.nearest)
 
 
-def _check_places(
-    out: str, overlay: str | None, tenant: str | None, snapshot: str | None, written: tuple[tuple[str, str | None], ...]
-) -> None:
-    """What is written may not replace what is read, nor lie among the parts of the output."""
+def _check_places(out: str, others: tuple[str | None, ...], written: tuple[tuple[str, str | None], ...]) -> None:
+    """What is written may not replace what is or was read, nor lie among the parts of the output."""
+    from poolsift.engines.finished import files_read
     from poolsift.readers.raw_files import quoted
 
+    known = {os.path.realpath(path) for path in (out, *others, *files_read(out)) if path is not None}
     taken: list[str] = []
     for option, path in written:
         if path is None:
             continue
         place = os.path.realpath(path)
         inside = os.path.isdir(out) and os.path.dirname(place) == os.path.realpath(out)
-        read = [os.path.realpath(other) for other in (out, overlay, tenant, snapshot) if other is not None]
-        if place in {*read, *taken} or inside or place == os.path.realpath(f"{out}.manifest.json"):
+        if place in known or place in taken or inside or place == os.path.realpath(f"{out}.manifest.json"):
             raise UsageError("would overwrite what is read", key=option, found=quoted(path), expected="another place")
-        if os.path.isdir(path) or path in {"", "-"}:
+        if os.path.isdir(path) or path in {"", "-"} or path.endswith("/"):
             raise UsageError("not a file name", key=option, found=quoted(path), expected="a file name")
         taken.append(place)
 

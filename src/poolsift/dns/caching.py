@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from poolsift.dns.engine import Engine
 
 #: Reasons of a run that did not ask: they say nothing to another one.
-NOT_ASKED: Final = frozenset({Reason.OFFLINE, Reason.ZONE_CAP, Reason.CANCELLED, Reason.NOT_LISTED})
+NOT_ASKED: Final = frozenset(
+    {Reason.OFFLINE, Reason.ZONE_CAP, Reason.CANCELLED, Reason.NOT_LISTED, Reason.CIRCUIT_OPEN}
+)
 #: Answers of this run held in memory; beyond, the cache is asked again.
 _MOST_HELD: Final = 50_000
 

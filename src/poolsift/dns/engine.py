@@ -133,6 +133,7 @@ class Engine:
 
     async def run(self, inquiries: Iterable[AnyInquiry], finished: Callable[[AnyInquiry], None]) -> None:
         """Bring every inquiry to its end, in any order; ``finished`` takes each at once."""
+        self._down_since = None  # what an earlier run waited for in vain is not this one's patience
 
         async def one(inquiry: AnyInquiry) -> None:
             async with self._under_way:

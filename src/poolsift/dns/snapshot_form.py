@@ -127,12 +127,25 @@ def _column(name: str, values: list[Any], path: str) -> pa.Array:
 
     schema = snapshot_schema()
     kind = schema.field(name).type if name in schema.names else pa.string()
+    if name == "rdata":
+        _check_rdata(values, path)
     if name == "asked_at" and any(isinstance(value, str) for value in values):
         return pa.array(values, pa.string())
     try:
         return pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as problem:
         raise SnapshotError(f"wrong type: {problem}", path=path, key=name, expected=str(kind)) from problem
+
+
+def _check_rdata(values: list[Any], path: str) -> None:
+    """A text alone would pass for the list of its letters."""
+    for row, value in enumerate(values, 1):
+        texts = value if isinstance(value, list | tuple) else [None]
+        if value is not None and not all(isinstance(text, str) for text in texts):
+            expected = 'a list of texts such as ["192.0.2.1"]'
+            raise SnapshotError(
+                "wrong type", path=path, row=row, key="rdata", found=repr(value)[:80], expected=expected
+            )
 
 
 def _read_csv(path: str) -> pa.Table:
@@ -264,6 +277,13 @@ def _checked(rows: pa.Table, path: str) -> pa.Table:
             found=repr(rows["name"][row].as_py()),
             expected="A-labels, lower case, no trailing dot",
         )
+    filled = pc.and_(
+        pc.equal(rows["status"], "absent"), pc.greater(pc.fill_null(pc.list_value_length(rows["rdata"]), 0), 0)
+    )
+    if pc.any(filled, min_count=0).as_py():
+        row = pc.index(filled, True).as_py()
+        found = repr(rows["rdata"][row].as_py())[:80]
+        raise SnapshotError("absent, with records", path=path, row=row + 1, key="rdata", found=found, expected="none")
     _check_order(rows, path)
     return rows
 

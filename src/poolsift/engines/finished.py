@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -26,6 +27,27 @@ BATCH_ROWS: Final = 1 << 17
 
 #: What a manifest is known by; a file without these was written by something else.
 _KEYS: Final = frozenset({"options", "outputs", "verdicts", "inputs"})
+
+#: What is relied on in a manifest: where, which key, of what type. A key that may be null may also be missing.
+_TEXT: Final = (str,)
+_NONE_OR_TEXT: Final = (str, NoneType)
+_SHAPE: Final[tuple[tuple[str, str | None, tuple[type, ...]], ...]] = (
+    ("options", None, (dict,)),
+    ("options", "columns", _TEXT),
+    ("options", "to", _TEXT),
+    ("outputs", None, (list,)),
+    ("accounting", None, (dict,)),
+    ("accounting", "records", (int,)),
+    ("verdicts", None, (dict,)),
+    ("verdicts", "rules", _TEXT),
+    ("verdicts", "rules_file", _NONE_OR_TEXT),
+    ("verdicts", "assumed", (dict,)),
+    ("verdicts", "dns", _TEXT),
+    ("verdicts", "dns_sha256", _NONE_OR_TEXT),
+    ("verdicts", "tenant_file", _NONE_OR_TEXT),
+    ("verdicts", "tenant_file_sha256", _NONE_OR_TEXT),
+    ("verdicts", "overlay", (dict, NoneType)),
+)
 
 #: Columns in Parquet whose values repeat so much that their dictionaries are read as such.
 _AS_DICTIONARIES: Final = ("sender_domain", "tenant_id")
@@ -58,7 +80,33 @@ def read_manifest(out: str) -> tuple[Path, dict[str, Any]]:
         raise UsageError("no finished run", path=out, found=f"no {place.name}", expected=expected) from None
     if not isinstance(manifest, dict) or _KEYS - manifest.keys():
         raise UsageError("not a manifest", path=str(place), expected="one that poolsift classify wrote")
+    for where, key, kinds in _SHAPE:
+        held = manifest.get(where) if key is None else (manifest.get(where) or {}).get(key)
+        if not isinstance(held, kinds):
+            found = f"{where}{f'.{key}' if key else ''} = {held!r}"[:200]
+            raise UsageError(
+                "not the manifest of this version", path=str(place), found=found, expected="classify again"
+            )
+    _check_parts(manifest["outputs"], place)
     return directory, manifest
+
+
+def _check_parts(parts: list[Any], place: Path) -> None:
+    """Each part once, beside its manifest."""
+    names = [part.get("name") if isinstance(part, dict) else None for part in parts]
+    odd = [name for name in names if not isinstance(name, str) or "/" in name or names.count(name) > 1]
+    if odd:
+        raise UsageError(
+            "not a list of parts", path=str(place), found=f"outputs: {odd[0]!r}"[:200], expected="each once"
+        )
+
+
+def files_read(out: str) -> list[str]:
+    """The files that the run of ``out`` read, as its manifest names them. Raises UsageError for what is no output."""
+    _, manifest = read_manifest(out)
+    said = manifest["verdicts"]
+    names = [entry.get("name") for entry in manifest["inputs"] if isinstance(entry, dict)]
+    return [name for name in (*names, said.get("tenant_file"), said.get("rules_file"), said["dns"]) if name]
 
 
 class Piece(NamedTuple):

@@ -79,9 +79,12 @@ def name_column(columns: Sequence[str], path: str) -> str:
     raise InputError("header", f"no column name or domain among {column_words(columns[:20])}{hint}", path)
 
 
-def kind_column(columns: Sequence[str]) -> str | None:
-    """The column that says what a row names, where there is one."""
-    return next((column for column in columns if column.lower() == KIND_COLUMN), None)
+def kind_column(columns: Sequence[str], path: str) -> str | None:
+    """The column that says what a row names, where there is one; InputError where there are several."""
+    found = [column for column in columns if column.lower() == KIND_COLUMN]
+    if len(found) > 1:
+        raise InputError("header", f"columns {column_words(found)}: one of them is due", path)
+    return found[0] if found else None
 
 
 def tuple_columns(columns: Sequence[str], path: str) -> list[str]:
@@ -142,7 +145,7 @@ def _csv_rows(source: Source, report: FileReport, kinds: Sequence[str]) -> Rows:
     if not reader.header:
         return
     column = name_column(reader.header, source.name)
-    place, kind = reader.header.index(column), kind_column(reader.header)
+    place, kind = reader.header.index(column), kind_column(reader.header, source.name)
     kind_place = None if kind is None else reader.header.index(kind)
     for row in reader:
         said = NAMES if kind_place is None else row.value[kind_place]

@@ -68,7 +68,7 @@ def _parquet_rows(source: Source, report: FileReport, kinds: Sequence[str]) -> I
 
 
 def _used_columns(schema: pa.Schema, source: Source, kinds: Sequence[str]) -> list[str]:
-    kind = kind_column(schema.names)
+    kind = kind_column(schema.names, source.name)
     used = [name_column(schema.names, source.name)]
     if kind is not None:
         used.append(kind)
@@ -110,7 +110,7 @@ def _of_kinds(
     columns: Sequence[str],
 ) -> Iterator[NameRow]:
     """The rows of the kinds that are due; the others are counted. ``columns`` are all that the file has."""
-    kind = kind_column(batch.schema.names)
+    kind = kind_column(batch.schema.names, source.name)
     said = [NAMES] * len(values) if kind is None else _texts(batch, kind, source).column.to_pylist()
     parts: list[tuple[object, object]] = []
     if TUPLES in kinds and TUPLES in said:

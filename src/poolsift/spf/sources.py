@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from poolsift.dns.answers import Answer, AnswerStatus, Reason, unknown
 from poolsift.dns.inquiry import is_open
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from poolsift.spf.compile import Compiler
     from poolsift.spf.evaluate import SpfOutcome
 
-_WEAK: frozenset[Reason] = frozenset({Reason.NXDOMAIN, Reason.NODATA})
+#: The version that the addresses of a record type have.
+_VERSIONS: Final = {"A": 4, "AAAA": 6}
 
 
 class SnapshotSpf:
@@ -72,15 +74,25 @@ class SnapshotSpf:
     def _answer(self, name: str, rdtype: str) -> Answer:
         """As a resolver would give it: names that nobody is asked about are invalid, weak absences are unknown.
 
-        An absence without a reason is somebody's own statement and stands.
+        An absence without a reason is somebody's own statement and stands. An address that is none might have been the
+        client's.
         """
         answer = self._snapshot.lookup(name, rdtype)
         if answer.reason == Reason.NOT_LISTED:
             reason = unaskable(name)
             return answer if reason is None else Answer(AnswerStatus.INVALID, reason=reason)
-        if is_open(answer) and answer.reason in _WEAK:
+        if is_open(answer) and answer.reason is not None:
             return unknown(Reason.UNCONFIRMED)
+        if rdtype in _VERSIONS and not all(_is_address(text, _VERSIONS[rdtype]) for text in answer.rdata):
+            return unknown(Reason.MALFORMED)
         return answer
+
+
+def _is_address(text: object, version: int) -> bool:
+    try:
+        return isinstance(text, str) and ipaddress.ip_address(text).version == version
+    except ValueError:
+        return False
 
 
 def evaluation_of(asked: OutcomeAsked) -> Generator[list[Question], list[Answer], SpfOutcome]:
