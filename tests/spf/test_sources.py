@@ -3,9 +3,11 @@
 import threading
 from datetime import UTC, datetime
 
+import orjson
 import pytest
 
 from poolsift import Classifier, Snapshot
+from poolsift.errors import SnapshotError
 from poolsift.records import SPF_WORDS
 from poolsift.spf.results import SpfResults
 from poolsift.spf.sources import SnapshotSpf, new_table
@@ -163,3 +165,35 @@ class TestSnapshotsOfAClassifier:
             "empty.example": ("no", "evaluated"),
             "deeper.example": ("unknown", "evaluated"),
         }
+
+
+@pytest.mark.parametrize("rdata", ["notanip", "::1", "", "8.8.4.04"])
+def test_an_address_that_cannot_be_read_is_unknown(rdata):
+    """It might have been the client's."""
+    zone = {"a.example": {"TXT": ["v=spf1 a -all"], "A": [rdata]}}
+
+    assert word(SnapshotSpf(snapshot(zone)), "a.example") == "temperror"
+
+
+@pytest.mark.parametrize("reason", ["stale", "lame", "timeout", "unconfirmed", "hijacked", "nodata"])
+def test_an_absence_with_any_reason_counts_only_if_it_was_seen_twice(reason):
+    zone = {"a.example": {"TXT": []}}
+
+    assert word(SnapshotSpf(snapshot(zone, reason=reason, confirmed=False)), "a.example") == "temperror"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"status": "present", "rdata": "v=spf1 ip4:192.0.2.1 -all"},
+        {"status": "present", "rdata": [None]},
+        {"status": "absent", "rdata": ["v=spf1 -all"]},
+    ],
+)
+def test_records_that_contradict_their_row_are_refused(tmp_path, row):
+    """A text alone would be the list of its letters, and an absence has no records."""
+    path = tmp_path / "dns.ndjson"
+    path.write_bytes(orjson.dumps({"name": "a.example", "rdtype": "TXT", **row}))
+
+    with pytest.raises(SnapshotError, match="rdata"):
+        Snapshot.open(str(path))
