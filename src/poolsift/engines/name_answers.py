@@ -154,7 +154,8 @@ class NameAnswers:
     ) -> dict[str, Answer]:
         if refusal not in {None, Reason.ZONE_CAP}:
             return dict.fromkeys(("A", "MX"), Answer(AnswerStatus.INVALID, reason=refusal))
-        held = _asked(held)
+        # That nobody could be asked is worth saying here, although another run asks all the same.
+        held = {**_asked(held), **{rdtype: one for rdtype, one in held.items() if one.reason == Reason.CIRCUIT_OPEN}}
         inquiry = Inquiry(name, need, {rdtype: held[rdtype] for rdtype in settled_types(need, held)})
         gap = unknown(refusal or (Reason.OFFLINE if self._asker is None else Reason.NOT_LISTED))
         while (step := inquiry.next_step()) is not None:
