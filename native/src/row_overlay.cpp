@@ -46,10 +46,9 @@ std::uint32_t Classifier::overlaid_spf(const Block& block, std::int64_t at, cons
     spf_from = word != 0 ? std::uint8_t{spf_evaluated} : no_value;
   }
   if ((memo_.facts(staged.mail) & domain_overlay_authorizes) == 0) return evidence;
-  const std::int64_t row = block.first + at;
-  Address address;
-  const bool known = effective_address(row, gateway_of(row, staged.tenant), address);
-  return known && kernel_.authorized(memo_.text(staged.mail), address) ? with_fact(evidence, fact_spf_pass, yes) : evidence;
+  const Address address = arrival_of(kernel_, batch_, block.first + at, staged.tenant).address;
+  const bool passes = address.family != 0 && kernel_.authorized(memo_.text(staged.mail), address);
+  return passes ? with_fact(evidence, fact_spf_pass, yes) : evidence;
 }
 
 /// The facts that the overlay decided otherwise than what was said, a bit each. A result that no longer counts was decided in any case: whether
@@ -63,12 +62,6 @@ std::uint8_t Classifier::overlaid_facts(const Block& block, std::int64_t at, std
 std::uint32_t Classifier::gateway_of(std::int64_t row, std::uint16_t tenant) const {
   Address client;
   return batch_.client_ip.read(row, client) ? kernel_.tenant(tenant).gateways.lookup(client, no_time) : PrefixTable::none;
-}
-
-/// The address that SPF is about: the client's, or behind a gateway that filters the one before it. False where it is not recorded.
-bool Classifier::effective_address(std::int64_t row, std::uint32_t gateway, Address& address) const {
-  const bool filtered = gateway == filtering_on || gateway == filtering_newly_on;
-  return filtered ? batch_.source_ip.read(row, address) : batch_.client_ip.read(row, address);
 }
 
 }  // namespace poolsift

@@ -60,7 +60,6 @@ class Classifier {
   std::uint32_t overlaid_spf(const Block& block, std::int64_t at, const StagedRow& staged, std::uint32_t evidence, std::uint8_t& spf_from) const;
   static std::uint8_t overlaid_facts(const Block& block, std::int64_t at, std::uint32_t said, std::uint32_t evidence) noexcept;
   std::uint32_t gateway_of(std::int64_t row, std::uint16_t tenant) const;
-  bool effective_address(std::int64_t row, std::uint32_t gateway, Address& address) const;
   std::uint8_t fix_of(const Block& block, std::int64_t at, const StagedRow& staged, const Decision& decision, Agreement agreement) const;
   unsigned context_of(const Block& block, std::int64_t at, const StagedRow& staged, std::uint8_t rule) const;
   void append_sender(const Block& block, std::int64_t at, const StagedRow& staged, VerdictColumns& out);
